@@ -1,0 +1,169 @@
+package access
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+func tokenAutomounted() *fixes.Rule {
+	return &fixes.Rule{
+		ID:         "sa-token-automounted",
+		Category:   fixes.Access,
+		Title:      "A pod mounts an API token that nothing shows it to need",
+		Severity:   fixes.Medium,
+		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure},
+		References: []fixes.Reference{fixes.CIS("5.1.6"), fixes.NSA("Authentication and authorization"), fixes.OWASP("K03")},
+		Kinds: append(fixes.WorkloadKinds(), fixes.KindServiceAccount,
+			fixes.KindRoleBinding, fixes.KindClusterRoleBinding),
+		Docs:  tokenAutomountedDocs,
+		Check: checkTokenAutomounted,
+	}
+}
+
+const tokenAutomountedDocs = `
+Every pod gets a token for the API server unless it says otherwise. Whoever
+breaks into the container can then talk to the API as its ServiceAccount, and
+learns at least the cluster's version and API groups; with a binding added
+later, much more.
+
+## What is looked at
+A pod needs its token when its own ServiceAccount has a RoleBinding or a
+ClusterRoleBinding. Such pods are not reported. Of the others, some still use
+the token (to log in to Vault, say), so names of API clients in images,
+commands and variables are taken as a hint, and lower the fix to "review".
+
+## The fix
+Sets automountServiceAccountToken: false in the pod template. The pods restart.
+Projected tokens that the pod asks for by a volume of its own stay.
+
+## By hand
+    kubectl get deployment web -o jsonpath='{.spec.template.spec.automountServiceAccountToken}'
+`
+
+func checkTokenAutomounted(p *fixes.Pass) {
+	bound := boundAccounts(p.Inventory)
+	for _, w := range p.Workloads("") {
+		account := w.Spec.ServiceAccountName
+		if account == "" {
+			account = "default"
+		}
+		if !automounts(p.Inventory, w, account) {
+			continue
+		}
+		subject := w.Object.GetNamespace() + "/" + account
+		if bound[subject] && account != "default" {
+			continue
+		}
+		fix := fixes.Fix{
+			Title:      "Set automountServiceAccountToken: false",
+			Confidence: fixes.Safe,
+			Why:        "ServiceAccount " + account + " has no rights that the pod could use",
+			Risks:      []string{"The pods restart."},
+			Edit: func(d *fixes.Draft) error {
+				w, err := d.EditWorkload(w.Ref())
+				if err != nil {
+					return err
+				}
+				w.Spec.AutomountServiceAccountToken = new(bool)
+				return nil
+			},
+		}
+		evidence := []string{"ServiceAccount " + account + " has no binding"}
+		hint := clientHint(w)
+		switch {
+		case !p.Covers(fixes.KindRoleBinding, w.Object.GetNamespace()) || !p.Covers(fixes.KindClusterRoleBinding, ""):
+			fix.Confidence, fix.Why = fixes.Review, "bindings could not be listed: the ServiceAccount may have rights"
+			evidence = []string{"bindings of ServiceAccount " + account + " are not known"}
+		case bound[subject]:
+			fix.Confidence, fix.Why = fixes.Review, "ServiceAccount default has rights; whether this pod uses them is not known"
+			evidence = []string{"ServiceAccount default, shared by all pods of the namespace, has a binding"}
+		case hint != "":
+			fix.Confidence, fix.Why = fixes.Review, hint+" looks like a client of the API"
+			evidence = append(evidence, hint)
+		}
+		p.Report(fixes.Finding{
+			Object: w.Ref(),
+			Path:   w.SpecPath + ".automountServiceAccountToken",
+			Message: fmt.Sprintf("Its pods mount a token of ServiceAccount %s: whoever breaks into one can use the API with it.",
+				account),
+			Evidence: evidence,
+			Fixes:    []fixes.Fix{fix},
+		})
+	}
+}
+
+// automounts tells whether pods of the workload get a token: the pod's word
+// counts before its ServiceAccount's, and the default is yes.
+func automounts(inv *fixes.Inventory, w fixes.Workload, account string) bool {
+	if v := w.Spec.AutomountServiceAccountToken; v != nil {
+		return *v
+	}
+	if sa, ok := fixes.Lookup[*corev1.ServiceAccount](inv, w.Object.GetNamespace(), account); ok && sa.AutomountServiceAccountToken != nil {
+		return *sa.AutomountServiceAccountToken
+	}
+	return true
+}
+
+// boundAccounts returns the ServiceAccounts, as "namespace/name", that a
+// binding names.
+func boundAccounts(inv *fixes.Inventory) map[string]bool {
+	bound := map[string]bool{}
+	add := func(namespace string, subjects []rbacv1.Subject) {
+		for _, s := range subjects {
+			switch s.Kind {
+			case rbacv1.ServiceAccountKind:
+				ns := s.Namespace
+				if ns == "" {
+					ns = namespace
+				}
+				bound[ns+"/"+s.Name] = true
+			case rbacv1.UserKind:
+				if account, ok := strings.CutPrefix(s.Name, "system:serviceaccount:"); ok {
+					bound[strings.Replace(account, ":", "/", 1)] = true
+				}
+			}
+		}
+	}
+	for _, b := range fixes.Objects[*rbacv1.RoleBinding](inv, "") {
+		add(b.Namespace, b.Subjects)
+	}
+	for _, b := range fixes.Objects[*rbacv1.ClusterRoleBinding](inv, "") {
+		add("", b.Subjects)
+	}
+	return bound
+}
+
+var (
+	clientImage = regexp.MustCompile(`(?i)(operator|controller|kubectl|kube-state|external-dns|external-secrets|autoscaler|ingress|prometheus|vault|consul|argocd|argoexec|flux|velero|reloader|dashboard)`)
+	clientArg   = regexp.MustCompile(`(?i)(kubeconfig|in-?cluster|leader-elect|kubectl\b|/var/run/secrets/kubernetes\.io)`)
+	clientEnv   = []string{"KUBECONFIG", "KUBERNETES_MASTER", "KUBE_TOKEN", "VAULT_K8S_ROLE", "VAULT_ROLE"}
+)
+
+// clientHint returns what suggests that the pod talks to the API, or "".
+func clientHint(w fixes.Workload) string {
+	for c := range w.Containers() {
+		// The registry and the organisation say little; the name is what runs.
+		name := c.Image[strings.LastIndex(c.Image, "/")+1:]
+		if m := clientImage.FindString(name); m != "" {
+			return "image " + name
+		}
+		for _, arg := range slices.Concat(c.Command, c.Args) {
+			if m := clientArg.FindString(arg); m != "" {
+				return "the command names " + m
+			}
+		}
+		for _, e := range c.Env {
+			if slices.Contains(clientEnv, e.Name) {
+				return "variable " + e.Name
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,21 @@
+// Package catalog is the one list of all rules. A rule that is not here does
+// not exist; nothing else in the program names one.
+package catalog
+
+import (
+	"slices"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/access"
+	"github.com/kubectl-harden/kubectl-harden/fixes/images"
+	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
+)
+
+// Rules returns all rules in the order of the catalogue's chapters.
+func Rules() []*fixes.Rule {
+	return slices.Concat(
+		secrets.Rules(),
+		images.Rules(),
+		access.Rules(),
+	)
+}

@@ -1,0 +1,192 @@
+package fixes
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Object is a typed Kubernetes object with its metadata.
+type Object interface {
+	runtime.Object
+	metav1.Object
+}
+
+// Kind is one kind of object that rules may look at.
+type Kind struct {
+	Group, Version, Name string
+	// Resource is the plural name used in the API's paths.
+	Resource   string
+	Namespaced bool
+}
+
+// GVK returns the kind as the API machinery names it.
+func (k Kind) GVK() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Name}
+}
+
+// APIVersion returns group and version as they stand in a manifest.
+func (k Kind) APIVersion() string {
+	return schema.GroupVersion{Group: k.Group, Version: k.Version}.String()
+}
+
+// String returns the resource and its group as kubectl writes them
+// ("deployments.apps").
+func (k Kind) String() string {
+	if k.Group == "" {
+		return k.Resource
+	}
+	return k.Resource + "." + k.Group
+}
+
+// The kinds an inventory can hold.
+var (
+	KindNamespace             = Kind{"", "v1", "Namespace", "namespaces", false}
+	KindNode                  = Kind{"", "v1", "Node", "nodes", false}
+	KindPod                   = Kind{"", "v1", "Pod", "pods", true}
+	KindReplicationController = Kind{"", "v1", "ReplicationController", "replicationcontrollers", true}
+	KindService               = Kind{"", "v1", "Service", "services", true}
+	KindServiceAccount        = Kind{"", "v1", "ServiceAccount", "serviceaccounts", true}
+	KindSecret                = Kind{"", "v1", "Secret", "secrets", true}
+	KindConfigMap             = Kind{"", "v1", "ConfigMap", "configmaps", true}
+	KindResourceQuota         = Kind{"", "v1", "ResourceQuota", "resourcequotas", true}
+	KindLimitRange            = Kind{"", "v1", "LimitRange", "limitranges", true}
+	KindDeployment            = Kind{"apps", "v1", "Deployment", "deployments", true}
+	KindStatefulSet           = Kind{"apps", "v1", "StatefulSet", "statefulsets", true}
+	KindDaemonSet             = Kind{"apps", "v1", "DaemonSet", "daemonsets", true}
+	KindReplicaSet            = Kind{"apps", "v1", "ReplicaSet", "replicasets", true}
+	KindJob                   = Kind{"batch", "v1", "Job", "jobs", true}
+	KindCronJob               = Kind{"batch", "v1", "CronJob", "cronjobs", true}
+	KindHPA                   = Kind{"autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", true}
+	KindNetworkPolicy         = Kind{"networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", true}
+	KindIngress               = Kind{"networking.k8s.io", "v1", "Ingress", "ingresses", true}
+	KindRole                  = Kind{"rbac.authorization.k8s.io", "v1", "Role", "roles", true}
+	KindRoleBinding           = Kind{"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true}
+	KindClusterRole           = Kind{"rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false}
+	KindClusterRoleBinding    = Kind{"rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false}
+)
+
+// kindTypes pairs every kind with its Go type.
+var kindTypes = []struct {
+	kind Kind
+	typ  reflect.Type
+}{
+	{KindNamespace, reflect.TypeFor[*corev1.Namespace]()},
+	{KindNode, reflect.TypeFor[*corev1.Node]()},
+	{KindPod, reflect.TypeFor[*corev1.Pod]()},
+	{KindReplicationController, reflect.TypeFor[*corev1.ReplicationController]()},
+	{KindService, reflect.TypeFor[*corev1.Service]()},
+	{KindServiceAccount, reflect.TypeFor[*corev1.ServiceAccount]()},
+	{KindSecret, reflect.TypeFor[*corev1.Secret]()},
+	{KindConfigMap, reflect.TypeFor[*corev1.ConfigMap]()},
+	{KindResourceQuota, reflect.TypeFor[*corev1.ResourceQuota]()},
+	{KindLimitRange, reflect.TypeFor[*corev1.LimitRange]()},
+	{KindDeployment, reflect.TypeFor[*appsv1.Deployment]()},
+	{KindStatefulSet, reflect.TypeFor[*appsv1.StatefulSet]()},
+	{KindDaemonSet, reflect.TypeFor[*appsv1.DaemonSet]()},
+	{KindReplicaSet, reflect.TypeFor[*appsv1.ReplicaSet]()},
+	{KindJob, reflect.TypeFor[*batchv1.Job]()},
+	{KindCronJob, reflect.TypeFor[*batchv1.CronJob]()},
+	{KindHPA, reflect.TypeFor[*autoscalingv2.HorizontalPodAutoscaler]()},
+	{KindNetworkPolicy, reflect.TypeFor[*networkingv1.NetworkPolicy]()},
+	{KindIngress, reflect.TypeFor[*networkingv1.Ingress]()},
+	{KindRole, reflect.TypeFor[*rbacv1.Role]()},
+	{KindRoleBinding, reflect.TypeFor[*rbacv1.RoleBinding]()},
+	{KindClusterRole, reflect.TypeFor[*rbacv1.ClusterRole]()},
+	{KindClusterRoleBinding, reflect.TypeFor[*rbacv1.ClusterRoleBinding]()},
+}
+
+// WorkloadKinds are the kinds that hold a pod or a pod template. A rule that
+// looks at workloads needs them all: pods and ReplicaSets tell which owner
+// stands at the top.
+func WorkloadKinds() []Kind {
+	return []Kind{
+		KindDeployment, KindStatefulSet, KindDaemonSet, KindReplicaSet,
+		KindReplicationController, KindCronJob, KindJob, KindPod,
+	}
+}
+
+// KindOf returns the kind of a typed object.
+func KindOf(obj runtime.Object) (Kind, bool) {
+	return kindOfType(reflect.TypeOf(obj))
+}
+
+// LookupKind returns the kind with a group and a kind name, in whatever
+// version it is written.
+func LookupKind(gk schema.GroupKind) (Kind, bool) {
+	for _, kt := range kindTypes {
+		if kt.kind.Group == gk.Group && kt.kind.Name == gk.Kind {
+			return kt.kind, true
+		}
+	}
+	return Kind{}, false
+}
+
+func kindOfType(t reflect.Type) (Kind, bool) {
+	for _, kt := range kindTypes {
+		if kt.typ == t {
+			return kt.kind, true
+		}
+	}
+	return Kind{}, false
+}
+
+func kindFor[T Object]() Kind {
+	kind, ok := kindOfType(reflect.TypeFor[T]())
+	if !ok {
+		panic(fmt.Sprintf("fixes: no kind for %v", reflect.TypeFor[T]()))
+	}
+	return kind
+}
+
+// Ref names one object.
+type Ref struct {
+	Kind      Kind
+	Namespace string
+	Name      string
+	// Origin tells apart objects of one name that stand in different manifests
+	// ("overlays/prod/web.yaml:12"). It is empty for the first of them, and for
+	// everything in a cluster.
+	Origin string
+}
+
+// RefOf names a typed object of a known kind.
+func RefOf(obj Object) Ref {
+	kind, _ := KindOf(obj)
+	return Ref{Kind: kind, Namespace: obj.GetNamespace(), Name: obj.GetName(), Origin: obj.GetSelfLink()}
+}
+
+// SetOrigin sets what [RefOf] gives as the object's origin. It is kept in
+// selfLink, a field that no API server has filled since 1.20 (KEP-1164), so
+// that copies of the object keep it.
+func SetOrigin(obj Object, origin string) { obj.SetSelfLink(origin) }
+
+// NamespacedName returns "namespace/name", or the name alone where there is
+// no namespace.
+func (r Ref) NamespacedName() string {
+	if r.Namespace == "" {
+		return r.Name
+	}
+	return r.Namespace + "/" + r.Name
+}
+
+// String returns "Deployment shop/web".
+func (r Ref) String() string { return r.Kind.Name + " " + r.NamespacedName() }
+
+// Compare orders refs by namespace, kind and name.
+func (r Ref) Compare(o Ref) int {
+	return cmp.Or(
+		cmp.Compare(r.Namespace, o.Namespace), cmp.Compare(r.Kind.Group, o.Kind.Group),
+		cmp.Compare(r.Kind.Name, o.Kind.Name), cmp.Compare(r.Name, o.Name),
+		cmp.Compare(r.Origin, o.Origin))
+}

@@ -1,0 +1,200 @@
+package network
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+func noDefaultDeny() *fixes.Rule {
+	return &fixes.Rule{
+		ID:       "network-no-default-deny",
+		Category: fixes.Network,
+		Title:    "Pods of a namespace are open to every connection",
+		Severity: fixes.Medium,
+		Threats: []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService,
+			fixes.Tampering, fixes.InformationDisclosure},
+		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
+		Kinds: append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindNetworkPolicy,
+			fixes.KindService, fixes.KindIngress),
+		Phase: fixes.Enforce,
+		Docs:  noDefaultDenyDocs,
+		Check: checkNoDefaultDeny,
+	}
+}
+
+const noDefaultDenyDocs = `
+A pod that no NetworkPolicy selects accepts connections from every pod of the
+cluster and may open them to anything, the cloud's metadata service included.
+One pod broken into then leads to the databases of all namespaces.
+
+## What is looked at
+A namespace is reported for a direction, ingress or egress, in which no policy
+selects all pods. The evidence counts the workloads that no policy selects at
+all; when every one of them is selected only pods to come are open, and the
+severity is low. A policy that selects all pods and allows everything counts as
+selecting them: that it allows too much is another finding. Pods on the host
+network are left out, since policies do not reach them. The finding's path,
+networkPolicies, stands for the namespace's policies.
+
+## The fix
+Creates, for the directions that are open,
+
+- default-deny, which selects all pods and allows nothing;
+- allow-dns, which lets them query the cluster's DNS: its pods and Service
+  address, and NodeLocal DNSCache at 169.254.20.10;
+- allow-same-namespace, which lets them talk to each other.
+
+Policies add up, so the last two leave out pods that a policy isolates already:
+what somebody closed stays closed. The allowances are applied before the denial.
+
+Everything else is cut: traffic from the internet, ingress controllers and other
+namespaces, scrapes by Prometheus, webhooks that the API server calls, and the
+way out to other namespaces, to the Kubernetes API and to the internet. The
+risks name what the manifests tell of. Add a policy for each connection that is
+needed before you apply this one.
+
+Policies need a network plugin that enforces them (Calico, Cilium, Antrea,
+kube-router, OVN-Kubernetes and those of the clouds; flannel does not). Probes
+by the kubelet get through in all but a few versions (kind#3875, k3s#10030). Some
+plugins look at packets before a Service's address is replaced by a pod's: try
+one Service after the change.
+
+## By hand
+    kubectl get networkpolicy -n shop
+    kubectl describe networkpolicy default-deny -n shop
+    kubectl exec -n shop deploy/web -- nc -zvw2 example.com 443
+`
+
+// namespace is what the rule looks at together.
+type namespace struct {
+	name string
+	// workloads are those whose pods policies reach; host are those on the host
+	// network.
+	workloads, host []fixes.Workload
+	ingress, egress isolation
+}
+
+func namespaceOf(inv *fixes.Inventory, name string, workloads []fixes.Workload) namespace {
+	n := namespace{name: name}
+	for _, w := range workloads {
+		switch {
+		case w.Finished():
+		case w.Spec.HostNetwork:
+			n.host = append(n.host, w)
+		default:
+			n.workloads = append(n.workloads, w)
+		}
+	}
+	n.ingress = isolationOf(inv, name, networkingv1.PolicyTypeIngress, n.workloads)
+	n.egress = isolationOf(inv, name, networkingv1.PolicyTypeEgress, n.workloads)
+	return n
+}
+
+// broken returns the directions in which some pods are open, or would be.
+func (n namespace) broken() []isolation {
+	return slices.DeleteFunc([]isolation{n.ingress, n.egress}, func(iso isolation) bool { return iso.everything })
+}
+
+func checkNoDefaultDeny(p *fixes.Pass) {
+	workloads := map[string][]fixes.Workload{}
+	for _, w := range p.Workloads("") {
+		ns := w.Object.GetNamespace()
+		workloads[ns] = append(workloads[ns], w)
+	}
+	references := callers(p.Inventory, workloads)
+	for _, name := range p.UserNamespaces() {
+		n := namespaceOf(p.Inventory, name, workloads[name])
+		if !p.Covers(fixes.KindNetworkPolicy, name) || len(n.broken()) == 0 {
+			continue
+		}
+		f := fixes.Finding{
+			Object:   fixes.Ref{Kind: fixes.KindNamespace, Name: name},
+			Path:     "networkPolicies",
+			Message:  n.message(),
+			Evidence: n.evidence(p),
+			Fixes:    []fixes.Fix{n.fix(p, references[name])},
+		}
+		if len(n.ingress.open)+len(n.egress.open) == 0 {
+			f.Severity = fixes.Low // nothing is open yet
+		}
+		p.Report(f)
+	}
+}
+
+func (n namespace) fix(p *fixes.Pass, references []reference) fixes.Fix {
+	fix := fixes.Fix{
+		Confidence: fixes.Review,
+		Why:        "manifests do not tell all connections that cross the namespace's border",
+		Risks:      n.risks(p, references),
+		Edit: func(d *fixes.Draft) error {
+			_, err := namespaceOf(d.Inventory, n.name, d.Workloads(n.name)).isolate(d)
+			return err
+		},
+	}
+	created, err := n.isolate(p.Draft())
+	if err != nil { // cannot be: the names are free
+		fix.Risks = append(fix.Risks, err.Error())
+	}
+	fix.Creates = created
+	var names []string
+	for _, ref := range created {
+		names = append(names, ref.Name)
+	}
+	kind := "NetworkPolicy "
+	if len(names) > 1 {
+		kind = "NetworkPolicies "
+	}
+	fix.Title = "Create " + kind + enumerate(names)
+	return fix
+}
+
+// message says how far the namespace is open.
+func (n namespace) message() string {
+	var open, closed []string
+	for _, iso := range n.broken() {
+		closed = append(closed, strings.ToLower(string(iso.direction)))
+		if len(iso.open) == 0 {
+			continue
+		}
+		does := "may connect to anything"
+		if iso.direction == networkingv1.PolicyTypeIngress {
+			does = "accept connections from every pod of the cluster"
+		}
+		open = append(open, fmt.Sprintf("%d of %d workloads %s", len(iso.open), len(n.workloads), does))
+	}
+	if len(open) > 0 {
+		return "No NetworkPolicy denies by default: " + enumerate(open) + "."
+	}
+	return "No NetworkPolicy denies " + enumerate(closed) + " by default: nothing is open now, but pods to come will be."
+}
+
+// evidence names the workloads that are open.
+func (n namespace) evidence(p *fixes.Pass) []string {
+	var out []string
+	for _, iso := range n.broken() {
+		line := strings.ToLower(string(iso.direction)) + ": "
+		switch {
+		case len(n.workloads) == 0:
+			line += "no policy selects all pods, and there is no workload yet"
+		case len(iso.open) == 0:
+			line += fmt.Sprintf("policies select all %d workloads, but no policy selects all pods", len(n.workloads))
+		default:
+			line += fmt.Sprintf("no policy selects %d of %d workloads: %s", len(iso.open), len(n.workloads), some(namesOf(iso.open)))
+		}
+		out = append(out, line)
+	}
+	if len(n.host) > 0 {
+		out = append(out, "on the host network, where no policy applies: "+some(namesOf(n.host)))
+	}
+	for _, kind := range fixes.WorkloadKinds() {
+		if !p.Covers(kind, n.name) {
+			out = append(out, kind.String()+" could not be listed: there may be more")
+		}
+	}
+	return out
+}

@@ -1,0 +1,209 @@
+package podsecurity
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// capabilities is the control "Capabilities" of the restricted profile, which
+// contains that of the baseline profile (CIS 5.2.8 to 5.2.10).
+func capabilities() *fixes.Rule {
+	return control{
+		id:         "pss-capabilities",
+		check:      "capabilities_restricted",
+		title:      "A container keeps Linux capabilities",
+		severity:   fixes.Medium,
+		threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Spoofing},
+		references: []fixes.Reference{fixes.PSS("Capabilities"), fixes.CIS("5.2.8"), fixes.CIS("5.2.9"), fixes.CIS("5.2.10")},
+		docs: `
+A container that says nothing starts with fourteen of root's capabilities: it
+may forge packets (NET_RAW), take any user's identity (SETUID), and pass over
+file permissions (DAC_OVERRIDE). Each is a step on the way out. Those that a
+container adds are worse: with SYS_ADMIN, SYS_MODULE or SYS_PTRACE the way is
+short.
+
+## What is looked at
+The restricted profile: every container drops ALL and adds nothing but
+NET_BIND_SERVICE. High when a container adds what the baseline profile forbids,
+critical when that is as good as root on the node.
+
+## The fix
+Drops ALL and removes what is added, except NET_BIND_SERVICE, which is also added
+for a container that declares a port below 1024 and had the capability before.
+
+What may break: programs started as root that then chown files, switch to
+another user, or read files of others; ping; and program files that carry
+capabilities of their own (setcap), which the kernel refuses to start without
+them. Set the user with runAsUser and the files' group with fsGroup instead.
+It is safe only where the container has no other capability now.
+
+## By hand
+    kubectl exec POD -- grep Cap /proc/1/status
+`,
+		faults: func(s *subject) []fault {
+			var faults []fault
+			for c := range s.Containers() {
+				caps := capabilitiesOf(c)
+				if add := s.forbidden(caps); len(add) > 0 {
+					faults = append(faults, fault{c.Path + ".securityContext.capabilities.add", who(c), "adds " + join(add)})
+				}
+				if s.refuses(withCapabilities(corev1.Capabilities{Drop: caps.Drop})) {
+					faults = append(faults, fault{c.Path + ".securityContext.capabilities.drop", who(c), "does not drop ALL"})
+				}
+			}
+			return faults
+		},
+		judge: func(s *subject) (string, fixes.Severity) {
+			added := s.added()
+			if len(added) == 0 {
+				return s.say("keeps the capabilities that the runtime gives it, more than most programs use.",
+					"keep the capabilities that the runtime gives them, more than most programs use."), 0
+			}
+			what := "with " + join(added) + ", rights of root beyond what the standard allows."
+			return s.say("runs "+what, "run "+what), severityOf(s.judge, added)
+		},
+		fix: capabilitiesFix,
+	}.rule()
+}
+
+func capabilitiesFix(s *subject) fixes.Fix {
+	change := func(w fixes.Workload) {
+		for c := range w.Containers() {
+			if caps := s.narrowed(c); s.refuses(withCapabilities(capabilitiesOf(c))) {
+				editSecurity(c).Capabilities = &caps
+			}
+		}
+	}
+	if s.byWindowsSelector() {
+		return s.sayWindows(change)
+	}
+	title, added := "Drop all capabilities", s.added()
+	if len(added) > 0 {
+		title += ", and add no " + join(added)
+	}
+	confidence, why := fixes.Safe, "the capabilities in effect stay the same"
+	for c := range s.Containers() {
+		before := effective(capabilitiesOf(c))
+		if isTrue(security(c).Privileged) || !slices.Equal(before, effective(s.narrowed(c))) {
+			confidence, why = fixes.Review, "which capabilities a program uses cannot be seen from outside"
+		}
+	}
+	var risks []string
+	if confidence == fixes.Review {
+		risks = []string{"A process that changes owners or users as root, or whose file carries capabilities, fails."}
+	}
+	if len(added) > 0 {
+		risks = append(risks, "Lost: "+join(added)+".")
+	}
+	return s.edited(title, confidence, why, risks, change)
+}
+
+const netBindService = "NET_BIND_SERVICE"
+
+// narrowed returns the capabilities that a container should have.
+func (s *subject) narrowed(c fixes.Container) corev1.Capabilities {
+	before := capabilitiesOf(c)
+	after := corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}
+	kept := slices.ContainsFunc(before.Add, func(add corev1.Capability) bool { return plain(add) == netBindService })
+	low := slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort < 1024 })
+	// Most runtimes let anyone listen on low ports, but not all.
+	if (kept || low) && slices.Contains(effective(before), netBindService) {
+		after.Add = []corev1.Capability{netBindService}
+	}
+	return after
+}
+
+// forbidden lists what a container adds and may not.
+func (s *subject) forbidden(caps corev1.Capabilities) []string {
+	var names []string
+	for _, add := range caps.Add {
+		if s.refuses(withCapabilities(corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{add}})) {
+			names = append(names, string(add))
+		}
+	}
+	return names
+}
+
+// added lists what the containers add and may not, each once.
+func (s *subject) added() []string {
+	var names []string
+	for c := range s.Containers() {
+		names = append(names, s.forbidden(capabilitiesOf(c))...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// rootOnNode are capabilities with which a container takes over its node.
+var rootOnNode = []string{"ALL", "BPF", "DAC_READ_SEARCH", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO"}
+
+func severityOf(j *Judge, added []string) fixes.Severity {
+	severity := fixes.Medium
+	baseline := j.check("capabilities_baseline")
+	for _, name := range added {
+		if slices.Contains(rootOnNode, plain(corev1.Capability(name))) {
+			return fixes.Critical
+		}
+		pod := withCapabilities(corev1.Capabilities{Add: []corev1.Capability{corev1.Capability(name)}})
+		if baseline != nil && !baseline(&metav1.ObjectMeta{}, &pod).Allowed {
+			severity = fixes.High
+		}
+	}
+	return severity
+}
+
+func capabilitiesOf(c fixes.Container) corev1.Capabilities {
+	if caps := security(c).Capabilities; caps != nil {
+		return *caps
+	}
+	return corev1.Capabilities{}
+}
+
+func withCapabilities(caps corev1.Capabilities) corev1.PodSpec {
+	return corev1.PodSpec{Containers: []corev1.Container{{SecurityContext: &corev1.SecurityContext{Capabilities: &caps}}}}
+}
+
+// plain writes a capability as the API has it; runtimes also take lower case
+// and the kernel's prefix.
+func plain(c corev1.Capability) string {
+	return strings.TrimPrefix(strings.ToUpper(string(c)), "CAP_")
+}
+
+// runtimeDefault is what containerd gives a container that says nothing.
+var runtimeDefault = []string{
+	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
+	"NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+}
+
+// effective returns the capabilities of a container, sorted, as runtimes read
+// the two lists: ALL first, then what is added, then what is dropped.
+func effective(caps corev1.Capabilities) []string {
+	set := map[string]bool{}
+	drop := map[string]bool{}
+	for _, c := range caps.Drop {
+		drop[plain(c)] = true
+	}
+	if !drop["ALL"] {
+		for _, c := range runtimeDefault {
+			set[c] = true
+		}
+	}
+	for _, c := range caps.Add {
+		set[plain(c)] = true
+	}
+	var names []string
+	for c := range set {
+		if !drop[c] {
+			names = append(names, c)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func join(names []string) string { return strings.Join(names, ", ") }

@@ -1,0 +1,28 @@
+package podsecurity
+
+import "github.com/kubectl-harden/kubectl-harden/fixes"
+
+// Rules lists the chapter's rules. Fixes are made in this order; those of
+// later rules see what those of earlier ones did.
+func Rules() []*fixes.Rule {
+	return []*fixes.Rule{
+		// The baseline profile.
+		privileged(),
+		capabilities(),
+		hostNamespaces(),
+		hostPath(),
+		hostPorts(),
+		hostProbes(),
+		seLinux(),
+		appArmor(),
+		procMount(),
+		sysctls(),
+		windowsHostProcess(),
+		// The restricted profile.
+		runAsUser(),
+		runAsNonRoot(),
+		allowPrivilegeEscalation(),
+		seccomp(),
+		volumeTypes(),
+	}
+}

@@ -1,0 +1,108 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/client"
+)
+
+// errStale: the object is not the one that was looked at, in what the change
+// touches.
+var errStale = errors.New("it has changed since the scan in what the fix touches, or was replaced; scan again")
+
+// rebaseAttempts bounds the tries against an object that keeps changing.
+const rebaseAttempts = 5
+
+// patch sends a change. When the object has changed since it was looked at,
+// the same minimal difference is tried on the object as it is now; if its
+// guards no longer hold there, the change is stale.
+func (a *Applier) patch(ctx context.Context, c *fixes.Change, opts client.WriteOptions) error {
+	current := *c
+	for range rebaseAttempts {
+		body, err := current.JSONPatch()
+		if err != nil {
+			return err
+		}
+		_, err = a.Client.Patch(ctx, c.Object, body, opts)
+		switch {
+		case apierrors.IsNotFound(err):
+			return errStale
+		case !isGuardFailure(err):
+			return err
+		}
+		live, err := a.Client.Get(ctx, c.Object)
+		if apierrors.IsNotFound(err) {
+			return errStale
+		}
+		if err != nil {
+			return err
+		}
+		rebased, ok := c.Rebase(live)
+		if !ok || rebased.SameBase(current) {
+			return errStale
+		}
+		current = rebased
+	}
+	return errStale
+}
+
+// isGuardFailure reports whether a test operation of a JSON Patch failed. The
+// API server answers with 422 and the library's words; a conflict is another
+// write between its read and its write.
+func isGuardFailure(err error) bool {
+	if apierrors.IsConflict(err) {
+		return true
+	}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Reason != metav1.StatusReasonInvalid {
+		return false
+	}
+	msg := status.Status().Message
+	return strings.Contains(msg, "the server rejected our request due to an error in our request") ||
+		strings.Contains(msg, "testing value") || strings.Contains(msg, "jsonpatch")
+}
+
+// mask replaces in a message every string of an object that its redaction
+// hides.
+func mask(msg string, obj fixes.Object, redact fixes.Redactor) string {
+	plain, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return "the server's reason cannot be shown"
+	}
+	hidden, err := runtime.DefaultUnstructuredConverter.ToUnstructured(redact(obj))
+	if err != nil {
+		return "the server's reason cannot be shown"
+	}
+	return maskValue(msg, plain, hidden)
+}
+
+func maskValue(msg string, plain, hidden any) string {
+	switch p := plain.(type) {
+	case map[string]any:
+		h, _ := hidden.(map[string]any)
+		for key := range p {
+			msg = maskValue(msg, p[key], h[key])
+		}
+	case []any:
+		h, _ := hidden.([]any)
+		for i := range p {
+			var other any
+			if i < len(h) {
+				other = h[i]
+			}
+			msg = maskValue(msg, p[i], other)
+		}
+	case string:
+		if h, _ := hidden.(string); h != p && p != "" {
+			msg = strings.ReplaceAll(msg, p, "••••••••")
+		}
+	}
+	return msg
+}

@@ -1,0 +1,338 @@
+package export
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// The files and folders of an exported kustomization.
+const (
+	kustomizationFile = "kustomization.yaml"
+	secretsFile       = "secrets.yaml"
+	baseDir           = "base"
+	patchesDir        = "patches"
+	resourcesDir      = "resources"
+)
+
+// Kustomize writes the plan into a folder as a kustomization: the objects as
+// they are in base/, a patch for each in patches/, new objects in resources/.
+//
+// No secret is in a file that is meant for Git. Secrets that the plan creates
+// go to secrets.yaml, mode 0600 and named in .gitignore; and a value that the
+// plan takes out of an object is left out of the base already.
+//
+// The folder is made if it is not there, and must be empty. It is filled under
+// another name and renamed at the end, so that it is whole or not there.
+func Kustomize(dir string, plan *fixes.Plan, redact fixes.Redactor) (err error) {
+	if err := CheckDir(dir); err != nil {
+		return err
+	}
+	parent := filepath.Dir(filepath.Clean(dir))
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	staging, err := os.MkdirTemp(parent, ".kubectl-harden-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }()
+	if err := writeKustomization(staging, plan, redact); err != nil {
+		return err
+	}
+	if err := os.Chmod(staging, 0o755); err != nil {
+		return err
+	}
+	// An empty folder of that name is in the way of the rename on Windows.
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(staging, dir)
+}
+
+// CheckDir reports why a folder cannot be exported into, or nil.
+func CheckDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("cannot export into %s: %w", dir, err)
+	case len(entries) > 0:
+		return fmt.Errorf("cannot export into %s: it is not empty; name a new folder", dir)
+	}
+	return nil
+}
+
+type kustomization struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Resources  []string `json:"resources,omitempty"`
+	Patches    []patch  `json:"patches,omitempty"`
+}
+
+type patch struct {
+	Path   string `json:"path"`
+	Target target `json:"target"`
+}
+
+type target struct {
+	Group     string `json:"group,omitempty"`
+	Version   string `json:"version"`
+	Kind      string `json:"kind"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace,omitempty"`
+}
+
+func writeKustomization(dir string, plan *fixes.Plan, redact fixes.Redactor) error {
+	w := folder{dir: dir, used: map[string]bool{}}
+	k := kustomization{APIVersion: "kustomize.config.k8s.io/v1beta1", Kind: "Kustomization"}
+	var secrets bytes.Buffer
+	if err := checkUnique(plan); err != nil {
+		return err
+	}
+	for _, c := range plan.Changes {
+		switch {
+		case c.Object.Kind == fixes.KindSecret && c.Action == fixes.Create:
+			manifest, err := c.Manifest()
+			if err != nil {
+				return err
+			}
+			if secrets.Len() > 0 {
+				secrets.WriteString("---\n")
+			}
+			if err := writeYAML(&secrets, manifest); err != nil {
+				return err
+			}
+		case c.Action == fixes.Create:
+			manifest, err := c.Manifest()
+			if err != nil {
+				return err
+			}
+			path, err := w.object(resourcesDir, c.Object, manifest)
+			if err != nil {
+				return err
+			}
+			k.Resources = append(k.Resources, path)
+		default:
+			base, patched, err := w.patched(c, redact)
+			if err != nil {
+				return err
+			}
+			k.Resources, k.Patches = append(k.Resources, base), append(k.Patches, patched)
+		}
+	}
+	if secrets.Len() > 0 {
+		if err := w.file(secretsFile, secrets.Bytes(), 0o600); err != nil {
+			return err
+		}
+		if err := w.file(".gitignore", []byte("# Holds secrets in plain text.\n/"+secretsFile+"\n"), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := w.file("README.md", []byte(readme(secrets.Len() > 0, len(k.Resources) > 0)), 0o644); err != nil {
+		return err
+	}
+	return w.yaml(kustomizationFile, k)
+}
+
+// checkUnique reports two objects of one name, which kustomize refuses.
+func checkUnique(plan *fixes.Plan) error {
+	for _, c := range plan.Changes {
+		if c.Object.Origin != "" {
+			return fmt.Errorf("%s is defined in several manifests, one of them %s, and a kustomization holds an object once: export one environment at a time, or use -o yaml",
+				c.Object, fixes.Clean(c.Object.Origin))
+		}
+	}
+	return nil
+}
+
+func readme(secrets, resources bool) string {
+	var b strings.Builder
+	b.WriteString("# Fixes exported by kubectl harden\n\nRead them, then apply them in this order:\n\n")
+	if secrets {
+		b.WriteString("    kubectl apply -f " + secretsFile + "    # plain text: not for Git; delete it afterwards\n")
+	}
+	if resources {
+		b.WriteString("    kubectl apply -k .\n")
+	}
+	b.WriteString(`
+base/ holds the objects as they were found. Where you have their source, point
+"resources" in kustomization.yaml there instead, and keep patches/ and
+resources/. Values that move into a Secret are left out of base/ already.
+`)
+	return b.String()
+}
+
+// folder writes the files of an export.
+type folder struct {
+	dir  string
+	used map[string]bool
+}
+
+// patched writes the base of a changed object and its patch.
+func (w folder) patched(c fixes.Change, redact fixes.Redactor) (string, patch, error) {
+	base, err := baseManifest(c, redact)
+	if err != nil {
+		return "", patch{}, err
+	}
+	basePath, err := w.object(baseDir, c.Object, base)
+	if err != nil {
+		return "", patch{}, err
+	}
+	text, err := patchText(c, base)
+	if err != nil {
+		return "", patch{}, err
+	}
+	path := w.name(patchesDir, c.Object)
+	return basePath, patch{path, target{
+		c.Object.Kind.Group, c.Object.Kind.Version, c.Object.Kind.Name, anchor(c.Object.Name), anchor(c.Object.Namespace),
+	}}, w.file(path, text, 0o644)
+}
+
+// patchText returns a strategic merge patch where one is exact, else a JSON
+// patch of the base.
+func patchText(c fixes.Change, base map[string]any) ([]byte, error) {
+	body, patchType, err := c.MergePatch()
+	if err != nil {
+		return nil, err
+	}
+	if patchType != "strategic" {
+		after, err := c.Manifest()
+		if err != nil {
+			return nil, err
+		}
+		ops, err := fixes.DiffJSON(base, after)
+		if err != nil {
+			return nil, err
+		}
+		return yaml.JSONToYAML(ops)
+	}
+	body["apiVersion"], body["kind"] = c.Object.Kind.APIVersion(), c.Object.Kind.Name
+	meta, _ := body["metadata"].(map[string]any)
+	if meta == nil {
+		meta = map[string]any{}
+		body["metadata"] = meta
+	}
+	meta["name"] = c.Object.Name
+	if c.Object.Namespace != "" {
+		meta["namespace"] = c.Object.Namespace
+	}
+	// What Manifest leaves out of the base cannot be patched there.
+	if annotations, ok := meta["annotations"].(map[string]any); ok {
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+		if len(annotations) == 0 {
+			delete(meta, "annotations")
+		}
+	}
+	return yaml.Marshal(body)
+}
+
+// anchor makes kustomize, which reads a target's fields as regular
+// expressions, match a name as it stands.
+func anchor(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "^" + regexp.QuoteMeta(s) + "$"
+}
+
+// baseManifest returns the object as it is, without the secret values that
+// the change removes.
+func baseManifest(c fixes.Change, redact fixes.Redactor) (map[string]any, error) {
+	manifest := func(obj fixes.Object) (map[string]any, error) { return fixes.Change{After: obj}.Manifest() }
+	before, err := manifest(c.Before)
+	if err != nil {
+		return nil, err
+	}
+	masked, err := manifest(redact(c.Before))
+	if err != nil {
+		return nil, err
+	}
+	after, err := manifest(c.After)
+	if err != nil {
+		return nil, err
+	}
+	dropRemovedSecrets(before, masked, after)
+	return before, nil
+}
+
+func dropRemovedSecrets(before, masked, after any) {
+	switch b := before.(type) {
+	case map[string]any:
+		m, _ := masked.(map[string]any)
+		a, _ := after.(map[string]any)
+		for key := range b {
+			if _, kept := a[key]; !kept && !reflect.DeepEqual(b[key], m[key]) {
+				delete(b, key)
+				continue
+			}
+			dropRemovedSecrets(b[key], m[key], a[key])
+		}
+	case []any:
+		m, _ := masked.([]any)
+		a, _ := after.([]any)
+		if len(m) != len(b) || len(a) != len(b) {
+			return
+		}
+		for i := range b {
+			dropRemovedSecrets(b[i], m[i], a[i])
+		}
+	}
+}
+
+// unsafeInName are the characters that a file name is not given: names in a
+// cluster may hold path separators and control characters.
+var unsafeInName = regexp.MustCompile(`[^a-zA-Z0-9.-]+`)
+
+// maxStem keeps file names under the 255 bytes that file systems allow.
+const maxStem = 200
+
+func (w folder) object(dir string, ref fixes.Ref, manifest any) (string, error) {
+	path := w.name(dir, ref)
+	return path, w.yaml(path, manifest)
+}
+
+// name returns a file name that no other object of the export has.
+func (w folder) name(dir string, ref fixes.Ref) string {
+	parts := []string{strings.ToLower(ref.Kind.Name), ref.Name}
+	if ref.Namespace != "" {
+		parts = append([]string{ref.Namespace}, parts...)
+	}
+	stem := strings.Trim(unsafeInName.ReplaceAllString(strings.Join(parts, "-"), "_"), ".")
+	if len(stem) > maxStem {
+		stem = stem[:maxStem]
+	}
+	path := dir + "/" + stem + ".yaml"
+	for n := 2; w.used[path]; n++ {
+		path = fmt.Sprintf("%s/%s-%d.yaml", dir, stem, n)
+	}
+	w.used[path] = true
+	return path
+}
+
+func (w folder) yaml(path string, v any) error {
+	var b bytes.Buffer
+	if err := writeYAML(&b, v); err != nil {
+		return err
+	}
+	return w.file(path, b.Bytes(), 0o644)
+}
+
+func (w folder) file(path string, text []byte, mode fs.FileMode) error {
+	full := filepath.Join(w.dir, filepath.FromSlash(path))
+	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(full, text, mode)
+}

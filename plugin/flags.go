@@ -1,0 +1,304 @@
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/catalog"
+	"github.com/kubectl-harden/kubectl-harden/plugin/apply"
+	"github.com/kubectl-harden/kubectl-harden/plugin/source"
+)
+
+// Flags are the command line as it was typed.
+type Flags struct {
+	Connection *genericclioptions.ConfigFlags
+
+	AllNamespaces bool
+	Selector      string
+	Filenames     []string
+	Recursive     bool
+	Kustomize     string
+	Demo          bool
+
+	Rules, Skip, Categories, Threats []string
+	Severity                         string
+
+	Output string
+	FailOn string
+
+	Fix          bool
+	DryRun       string
+	OutputDir    string
+	Confidence   string
+	Yes          bool
+	FieldManager string
+}
+
+// NewFlags returns the flags' defaults.
+func NewFlags() *Flags {
+	return &Flags{
+		Connection:   genericclioptions.NewConfigFlags(true),
+		DryRun:       dryRunNone,
+		Confidence:   fixes.Safe.String(),
+		FieldManager: apply.FieldManager,
+	}
+}
+
+// flagGroup is a group of flags under a heading of the help.
+type flagGroup struct {
+	title string
+	flags *pflag.FlagSet
+}
+
+// AddTo adds the flags to a command, and returns them in groups.
+func (f *Flags) AddTo(cmd *cobra.Command) []flagGroup {
+	set := func(title string, add func(*pflag.FlagSet)) flagGroup {
+		fs := pflag.NewFlagSet(title, pflag.ContinueOnError)
+		fs.SortFlags = false
+		add(fs)
+		cmd.Flags().AddFlagSet(fs)
+		return flagGroup{title, fs}
+	}
+	return []flagGroup{
+		set("What to scan", func(fs *pflag.FlagSet) {
+			fs.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "All namespaces that you may list. This is the default unless -n is given.")
+			fs.StringVarP(&f.Selector, "selector", "l", "", "Only objects with these labels, as in kubectl get ('app=web,tier!=db').")
+			fs.StringSliceVarP(&f.Filenames, "filename", "f", nil, "Manifests instead of the cluster: a file, a folder, or - for standard input.")
+			fs.BoolVarP(&f.Recursive, "recursive", "R", false, "Search the folders of -f all the way down.")
+			fs.StringVarP(&f.Kustomize, "kustomize", "k", "", "The folder of a kustomization to build and scan.")
+			fs.BoolVar(&f.Demo, "demo", false, "A small vulnerable shop inside the program; nothing else is needed.")
+		}),
+		set("What to look for", func(fs *pflag.FlagSet) {
+			fs.StringSliceVar(&f.Rules, "rule", nil, "Only these rules; see kubectl harden rules.")
+			fs.StringSliceVar(&f.Skip, "skip", nil, "All rules but these.")
+			fs.StringSliceVar(&f.Categories, "category", nil, "Only rules of these categories: "+join(fixes.Categories())+".")
+			fs.StringSliceVar(&f.Threats, "threat", nil, "Only findings with these threats, by name or by their letter in STRIDE.")
+			fs.StringVar(&f.Severity, "severity", "", "Only findings of at least this severity: "+join(fixes.Severities())+".")
+		}),
+		set("Reports", func(fs *pflag.FlagSet) {
+			fs.StringVarP(&f.Output, "output", "o", "", "Findings as "+strings.Join(reportFormats, "|")+"; with --fix --dry-run, fixes as "+strings.Join(exportFormats, "|")+".")
+			fs.StringVar(&f.FailOn, "fail-on", "", "Exit with status 1 when findings of at least this severity are there.")
+		}),
+		set("Fixes", func(fs *pflag.FlagSet) {
+			fs.BoolVar(&f.Fix, "fix", false, "Fix what was found. Asks first, unless --yes or --dry-run is given.")
+			fs.StringVar(&f.DryRun, "dry-run", dryRunNone, "Show the fixes only: none, client, or server (which asks the server about each).")
+			fs.Lookup("dry-run").NoOptDefVal = dryRunClient
+			fs.StringVar(&f.Confidence, "confidence", fixes.Safe.String(), "The least confidence of the fixes to make: safe, or review to include those that a person should look at.")
+			fs.StringVar(&f.OutputDir, "output-dir", "", "With --dry-run: write the fixes into this new folder, as a kustomization.")
+			fs.BoolVarP(&f.Yes, "yes", "y", false, "Answer yes to every question.")
+			fs.StringVar(&f.FieldManager, "field-manager", apply.FieldManager, "The name under which the server records the changes.")
+		}),
+		set("Connection, as in kubectl", f.Connection.AddFlags),
+	}
+}
+
+// The values of --dry-run.
+const (
+	dryRunNone   = "none"
+	dryRunClient = "client"
+	dryRunServer = "server"
+)
+
+// The values of --output.
+const (
+	outputTable     = "table"
+	outputWide      = "wide"
+	outputJSON      = "json"
+	outputYAML      = "yaml"
+	outputName      = "name"
+	outputDiff      = "diff"
+	outputKustomize = "kustomize"
+)
+
+var (
+	reportFormats = []string{outputTable, outputWide, outputJSON, outputYAML, outputName}
+	exportFormats = []string{outputDiff, outputYAML, outputJSON, outputKustomize}
+)
+
+// ToOptions checks the flags and returns what they mean. It reads nothing.
+func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) {
+	o := &Options{
+		IOStreams: streams, connection: f.Connection, Now: time.Now,
+		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
+		Yes: f.Yes, FieldManager: f.FieldManager,
+	}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput}
+	for _, step := range steps {
+		if err := step(o); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+func (f *Flags) setSource(o *Options) error {
+	given := 0
+	for _, is := range []bool{len(f.Filenames) > 0, f.Kustomize != "", f.Demo} {
+		if is {
+			given++
+		}
+	}
+	namespace := *f.Connection.Namespace
+	switch {
+	case given > 1:
+		return errors.New("-f, -k and --demo exclude each other: name one source")
+	case f.AllNamespaces && namespace != "":
+		return errors.New("-A and -n exclude each other")
+	case f.Recursive && len(f.Filenames) == 0:
+		return errors.New("-R goes with -f")
+	}
+	o.Namespace = namespace
+	switch {
+	case f.Demo:
+		o.Context, o.Scope, o.source = "demo", "a built-in shop", source.Demo{}
+	case f.Kustomize != "":
+		o.Context, o.Scope = "manifests", f.Kustomize
+		o.source = &source.Files{Kustomize: f.Kustomize, Namespace: namespace}
+	case len(f.Filenames) > 0:
+		o.Context, o.Scope = "manifests", strings.Join(f.Filenames, ", ")
+		o.source = &source.Files{Paths: f.Filenames, Stdin: o.In, Recursive: f.Recursive, Namespace: namespace}
+	}
+	return nil
+}
+
+func (f *Flags) setRules(o *Options) error {
+	all := catalog.Rules()
+	ids := ruleIDs()
+	for _, name := range slices.Concat(f.Rules, f.Skip) {
+		if !slices.Contains(ids, name) {
+			return unknown("rule", name, ids)
+		}
+	}
+	categories := names(fixes.Categories())
+	for _, name := range f.Categories {
+		if !slices.Contains(categories, name) {
+			return unknown("category", name, categories)
+		}
+	}
+	for _, r := range all {
+		if (len(f.Rules) == 0 || slices.Contains(f.Rules, r.ID)) && !slices.Contains(f.Skip, r.ID) &&
+			(len(f.Categories) == 0 || slices.Contains(f.Categories, string(r.Category))) {
+			o.Rules = append(o.Rules, r)
+		}
+	}
+	if len(o.Rules) == 0 {
+		return errors.New("no rule is left to check: --rule, --skip and --category exclude each other here")
+	}
+	return nil
+}
+
+func (f *Flags) setFindings(o *Options) (err error) {
+	if o.MinSeverity, err = parseSeverity(f.Severity); err != nil {
+		return err
+	}
+	if o.FailOn, err = parseSeverity(f.FailOn); err != nil {
+		return err
+	}
+	for _, name := range f.Threats {
+		threat, err := parseThreat(name)
+		if err != nil {
+			return err
+		}
+		o.Threats = append(o.Threats, threat)
+	}
+	o.Selector, err = labels.Parse(f.Selector)
+	if err != nil {
+		return fmt.Errorf("the selector %q is not valid: %w", f.Selector, err)
+	}
+	return nil
+}
+
+func (f *Flags) setFix(o *Options) error {
+	modes := []string{dryRunNone, dryRunClient, dryRunServer}
+	switch {
+	case !slices.Contains(modes, f.DryRun):
+		return unknown("--dry-run mode", f.DryRun, modes)
+	case f.DryRun != dryRunNone && !f.Fix:
+		return errors.New("--dry-run goes with --fix")
+	case f.Yes && !f.Fix:
+		return errors.New("--yes goes with --fix")
+	case f.OutputDir != "" && (!f.Fix || f.DryRun == dryRunNone):
+		return errors.New("--output-dir goes with --fix --dry-run")
+	case f.Fix && f.DryRun == dryRunNone && f.Demo:
+		return errors.New("the demo is not a cluster that could be changed: add --dry-run")
+	case f.Fix && f.DryRun == dryRunNone && o.source != nil:
+		return errors.New("manifests are not changed in place: add --dry-run, with -o diff, -o yaml, or --output-dir for a kustomization")
+	case f.DryRun == dryRunServer && o.source != nil:
+		return errors.New("--dry-run=server asks the scanned cluster, and there is none: use --dry-run=client")
+	}
+	switch f.Confidence {
+	case fixes.Safe.String():
+		o.Confidence = fixes.Safe
+	case fixes.Review.String():
+		o.Confidence = fixes.Review
+	case fixes.Manual.String():
+		return errors.New("manual fixes are made by hand; kubectl harden explain RULE says how. Use --confidence safe or review")
+	default:
+		return unknown("confidence", f.Confidence, []string{fixes.Safe.String(), fixes.Review.String()})
+	}
+	return nil
+}
+
+func (f *Flags) setOutput(o *Options) error {
+	valid := reportFormats
+	if f.Fix {
+		if f.DryRun == dryRunNone {
+			if f.Output != "" {
+				return errors.New("-o goes with a scan or with --fix --dry-run")
+			}
+			return nil
+		}
+		valid = exportFormats
+	}
+	if f.Output != "" && !slices.Contains(valid, f.Output) {
+		if !f.Fix && slices.Contains(exportFormats, f.Output) {
+			return fmt.Errorf("-o %s goes with --fix --dry-run", f.Output)
+		}
+		return unknown("output", f.Output, valid)
+	}
+	switch {
+	case f.OutputDir != "" && f.Output == "":
+		o.Output = outputKustomize
+	case f.OutputDir != "" && f.Output != outputKustomize:
+		return errors.New("--output-dir goes with -o kustomize")
+	case f.OutputDir == "" && f.Output == outputKustomize:
+		return errors.New("-o kustomize needs --output-dir: a kustomization is a folder")
+	case f.Fix && f.Output == "":
+		o.Output = outputDiff
+	}
+	return nil
+}
+
+func parseSeverity(name string) (fixes.Severity, error) {
+	if name == "" {
+		return 0, nil
+	}
+	for _, s := range fixes.Severities() {
+		if s.String() == name {
+			return s, nil
+		}
+	}
+	return 0, unknown("severity", name, names(fixes.Severities()))
+}
+
+// parseThreat takes a threat's name, or its letter in STRIDE.
+func parseThreat(name string) (fixes.Threat, error) {
+	for _, t := range fixes.Threats() {
+		if strings.EqualFold(name, string(t)) || strings.EqualFold(name, string(t[0])) {
+			return t, nil
+		}
+	}
+	return "", unknown("threat", name, names(fixes.Threats()))
+}
+
+func join[T any](values []T) string { return strings.Join(names(values), ", ") }

@@ -1,0 +1,174 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/kubectl/pkg/util/term"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/client"
+	"github.com/kubectl-harden/kubectl-harden/plugin/source"
+)
+
+// Options are what one run of the command is to do.
+type Options struct {
+	genericiooptions.IOStreams
+	connection *genericclioptions.ConfigFlags
+
+	// Context and Scope name what is scanned.
+	Context, Scope string
+	// Namespace limits the scan, when it is not empty.
+	Namespace string
+	Selector  labels.Selector
+
+	Rules       []*fixes.Rule
+	MinSeverity fixes.Severity
+	Threats     []fixes.Threat
+	FailOn      fixes.Severity
+
+	Output    string
+	OutputDir string
+
+	Fix          bool
+	DryRun       string
+	Confidence   fixes.Confidence
+	Yes          bool
+	FieldManager string
+
+	Now func() time.Time
+
+	source source.Source
+	client *client.Client // nil unless a cluster is scanned
+}
+
+// Run does what the options say.
+func (o *Options) Run(ctx context.Context) error {
+	if err := o.connect(); err != nil {
+		return err
+	}
+	switch {
+	case o.Fix:
+		return o.runFix(ctx)
+	case o.interactive():
+		return o.runTUI(ctx)
+	}
+	return o.runReport(ctx)
+}
+
+// interactive reports whether the terminal UI is to open: there is a terminal
+// to open it on, and nothing was asked for that is printed.
+func (o *Options) interactive() bool {
+	return o.Output == "" && o.FailOn == 0 && isTerminal(o.Out) && term.TTY{In: o.In}.IsTerminalIn() && os.Getenv("TERM") != "dumb"
+}
+
+func isTerminal(w io.Writer) bool { return term.IsTerminal(w) }
+
+// color reports whether what goes to a stream may be coloured
+// (https://no-color.org).
+func color(w io.Writer) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// connect prepares the cluster as the source, unless another one was named.
+func (o *Options) connect() error {
+	if o.source != nil {
+		return nil
+	}
+	loader := o.connection.ToRawKubeConfigLoader()
+	raw, err := loader.RawConfig()
+	if err != nil {
+		return connectionError(err, "", "")
+	}
+	o.Context = raw.CurrentContext
+	if name := *o.connection.Context; name != "" {
+		o.Context = name
+	}
+	config, err := o.connection.ToRESTConfig()
+	if err != nil {
+		return connectionError(err, "", o.Context)
+	}
+	home, _, err := loader.Namespace()
+	if err != nil {
+		return err
+	}
+	if o.client, err = client.New(config); err != nil {
+		return err
+	}
+	o.Scope = "all namespaces"
+	if o.Namespace != "" {
+		o.Scope = "namespace " + o.Namespace
+	}
+	o.source = &source.Cluster{Client: o.client, Namespace: o.Namespace, Home: home}
+	return nil
+}
+
+// scan loads and judges the source. A result comes with an error where only
+// some manifests could not be read.
+func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
+	result, err := source.Scan(ctx, o.source, o.Rules, func(p fixes.Progress) {
+		if report != nil {
+			p.Found, _ = o.choose(nil, p.Found)
+			report(p)
+		}
+	})
+	if err != nil && o.client != nil {
+		err = connectionError(err, o.client.Host(), o.Context)
+	}
+	if result != nil {
+		result.Findings, result.Others = o.choose(result.Inventory, result.Findings)
+	}
+	return result, err
+}
+
+// choose parts the findings that the user asked for from the others. Without
+// an inventory, labels are not looked at.
+func (o *Options) choose(inv *fixes.Inventory, findings []*fixes.Finding) (chosen, others []*fixes.Finding) {
+	for _, f := range findings {
+		if o.asked(inv, f) {
+			chosen = append(chosen, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	return chosen, others
+}
+
+func (o *Options) asked(inv *fixes.Inventory, f *fixes.Finding) bool {
+	if f.Severity < o.MinSeverity {
+		return false
+	}
+	if len(o.Threats) > 0 && !slices.ContainsFunc(f.Threats, func(t fixes.Threat) bool { return slices.Contains(o.Threats, t) }) {
+		return false
+	}
+	if inv == nil || o.Selector.Empty() {
+		return true
+	}
+	obj := inv.Get(f.Object)
+	return obj != nil && o.Selector.Matches(labels.Set(obj.GetLabels()))
+}
+
+// failOn returns the error that ends the program with status 1 when findings
+// at or above --fail-on remain.
+func (o *Options) failOn(findings []*fixes.Finding) error {
+	if o.FailOn == 0 {
+		return nil
+	}
+	n := 0
+	for _, f := range findings {
+		if f.Severity >= o.FailOn {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return &statusError{StatusFindings, fmt.Errorf("%d findings of severity %s or above", n, o.FailOn)}
+}

@@ -1,0 +1,75 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/report"
+)
+
+// runReport scans and prints the findings.
+func (o *Options) runReport(ctx context.Context) error {
+	result, err := o.scanShown(ctx)
+	if result == nil {
+		return err
+	}
+	if printErr := o.print(result); printErr != nil {
+		return printErr
+	}
+	if err != nil {
+		return err
+	}
+	return o.failOn(result.Findings)
+}
+
+// scanShown scans, and shows how far it has come where somebody watches.
+func (o *Options) scanShown(ctx context.Context) (*fixes.Result, error) {
+	if !isTerminal(o.ErrOut) {
+		return o.scan(ctx, nil)
+	}
+	const clear = "\r\x1b[K"
+	result, err := o.scan(ctx, func(p fixes.Progress) {
+		fmt.Fprintf(o.ErrOut, "%sscanning %d/%d kinds, %d objects", clear, p.Loaded, p.Kinds, p.Objects)
+	})
+	fmt.Fprint(o.ErrOut, clear)
+	return result, err
+}
+
+func (o *Options) print(result *fixes.Result) error {
+	switch o.Output {
+	case outputJSON, outputYAML:
+		r := report.New(o.Context, o.Now(), result.Inventory, result.Findings)
+		if o.Output == outputYAML {
+			return r.YAML(o.Out)
+		}
+		return r.JSON(o.Out)
+	case outputName:
+		return errors.Join(report.Names(o.Out, result.Findings), o.saySkipped(result.Inventory))
+	}
+	table := report.Table{Wide: o.Output == outputWide, Color: color(o.Out)}
+	if err := table.Write(o.Out, result.Findings); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(o.Out, table.Summary(report.Summarize(result.Findings)))
+	return errors.Join(err, o.saySkipped(result.Inventory))
+}
+
+// saySkipped tells what could not be looked at, each kind and namespace once.
+func (o *Options) saySkipped(inv *fixes.Inventory) error {
+	for _, s := range inv.Skips() {
+		where := ""
+		switch s.Namespace {
+		case "":
+		case fixes.OtherNamespaces:
+			where = " in other namespaces"
+		default:
+			where = " in namespace " + s.Namespace
+		}
+		if _, err := fmt.Fprintln(o.ErrOut, fixes.Clean(fmt.Sprintf("not looked at: %s%s (%s)", s.Resource, where, s.Reason))); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
+	"github.com/kubectl-harden/kubectl-harden/plugin/export"
+	"github.com/kubectl-harden/kubectl-harden/plugin/report"
+	"github.com/kubectl-harden/kubectl-harden/tui"
+)
+
+// runTUI opens the terminal UI.
+func (o *Options) runTUI(ctx context.Context) error {
+	session := tui.Session{
+		Context: fixes.Clean(o.Context), Scope: fixes.Clean(o.Scope),
+		Redact:  secrets.Redact,
+		Scan:    o.scan,
+		Export:  o.exportPlan,
+		Command: o.command,
+		NoColor: !color(o.Out),
+		ASCII:   asciiLocale(),
+	}
+	switch {
+	case o.client != nil:
+		session.Apply = o.applyPlan
+	case o.Context == "demo":
+		session.WhyNoApply = "the demo is not a cluster that could be changed"
+	default:
+		session.WhyNoApply = "manifests are not changed in place; export the fixes instead"
+	}
+	err := tui.Run(ctx, session, o.In, o.Out)
+	if errors.Is(err, tui.ErrInterrupted) {
+		return errors.Join(context.Canceled, err)
+	}
+	return err
+}
+
+func (o *Options) applyPlan(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
+	a := o.applier()
+	if err := a.DryRun(ctx, plan, report); err != nil {
+		return err
+	}
+	return a.Write(ctx, plan, report)
+}
+
+func (o *Options) exportPlan(_ context.Context, plan *fixes.Plan, dir string) (string, error) {
+	if err := export.Kustomize(dir, plan, secrets.Redact); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s written to %s; its README.md says how to apply them", report.Count(len(plan.Changes), "change"), dir), nil
+}
+
+// command returns the command line that shows a finding's fix.
+func (o *Options) command(f *fixes.Finding) string {
+	args := []string{"kubectl", Name}
+	switch {
+	case o.client == nil:
+		args = append(args, "-f", strings.Join(strings.Split(o.Scope, ", "), " -f "))
+		if o.Context == "demo" {
+			args = []string{"kubectl", Name, "--demo"}
+		}
+	case f.Object.Namespace != "":
+		args = append(args, "--context", o.Context, "-n", f.Object.Namespace)
+	default:
+		args = append(args, "--context", o.Context)
+	}
+	return fixes.Clean(strings.Join(append(args, "--rule", f.Rule.ID, "--fix", "--dry-run", "--confidence", fixes.Review.String()), " "))
+}
+
+// asciiLocale reports whether the locale is one whose terminals may not show
+// more than ASCII (POSIX: LC_ALL counts before LC_CTYPE before LANG).
+func asciiLocale() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			return v == "C" || v == "POSIX"
+		}
+	}
+	return false
+}

@@ -1,0 +1,153 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/client"
+)
+
+// Cluster reads from an API server.
+type Cluster struct {
+	Client *client.Client
+	// Namespace limits the scan to one namespace, when it is not empty.
+	Namespace string
+	// Home is the namespace to look at when the user may not list namespaces:
+	// the one of the current context.
+	Home string
+}
+
+// namespaceWorkers bounds the lists under way for one kind that may be listed
+// only namespace by namespace.
+const namespaceWorkers = 8
+
+// Open implements [Source].
+func (c *Cluster) Open(ctx context.Context) (*fixes.Inventory, error) {
+	info, err := c.Client.ServerVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inv := fixes.NewInventory()
+	inv.Live = true
+	// Some distributions write "29+".
+	inv.ServerMinor, _ = strconv.Atoi(regexp.MustCompile(`^\d+`).FindString(info.Minor))
+	return inv, nil
+}
+
+// Load implements [Source]. All kinds are listed in parallel, page by page.
+// What the user may not list is skipped and said.
+func (c *Cluster) Load(ctx context.Context, kinds []fixes.Kind, emit func(Batch)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	var mu sync.Mutex
+	one := func(b Batch) {
+		mu.Lock()
+		defer mu.Unlock()
+		emit(b)
+	}
+	namespaces := sync.OnceValues(func() ([]string, error) { return c.listNamespaces(ctx) })
+	for _, kind := range kinds {
+		group.Go(func() error {
+			skips, err := c.load(ctx, kind, namespaces, func(objects []fixes.Object) {
+				for _, obj := range objects {
+					obj.SetManagedFields(nil) // often half of an object, and no rule reads them
+					fixes.SetOrigin(obj, "")
+				}
+				one(Batch{Kind: kind, Objects: objects})
+			})
+			if err != nil {
+				return fmt.Errorf("list %s: %w", kind, err)
+			}
+			one(Batch{Kind: kind, Skips: skips, Last: true})
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func (c *Cluster) load(ctx context.Context, kind fixes.Kind, namespaces func() ([]string, error), each func([]fixes.Object)) ([]fixes.Skip, error) {
+	if c.Namespace != "" && kind == fixes.KindNamespace {
+		obj, err := c.Client.Get(ctx, fixes.Ref{Kind: kind, Name: c.Namespace})
+		if err == nil {
+			each([]fixes.Object{obj})
+		}
+		return skipped(kind, "", err)
+	}
+	err := c.Client.List(ctx, kind, c.Namespace, each)
+	if c.Namespace != "" || !kind.Namespaced || !apierrors.IsForbidden(err) {
+		return skipped(kind, "", err)
+	}
+	return c.loadByNamespace(ctx, kind, namespaces, each)
+}
+
+// loadByNamespace lists a kind in every namespace that is known, since the
+// user may not list it everywhere at once.
+func (c *Cluster) loadByNamespace(ctx context.Context, kind fixes.Kind, namespaces func() ([]string, error), each func([]fixes.Object)) ([]fixes.Skip, error) {
+	names, err := namespaces()
+	if err != nil && !apierrors.IsForbidden(err) {
+		return nil, err
+	}
+	var skips []fixes.Skip
+	if err != nil {
+		names = []string{c.Home}
+		skips = append(skips, fixes.Skip{Resource: kind.String(), Namespace: fixes.OtherNamespaces,
+			Reason: "forbidden, and namespaces may not be listed"})
+	}
+	var mu sync.Mutex
+	refused := 0
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(namespaceWorkers)
+	for _, ns := range names {
+		group.Go(func() error {
+			err := c.Client.List(ctx, kind, ns, func(objects []fixes.Object) {
+				mu.Lock()
+				defer mu.Unlock()
+				each(objects)
+			})
+			more, err := skipped(kind, ns, err)
+			mu.Lock()
+			defer mu.Unlock()
+			skips, refused = append(skips, more...), refused+len(more)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if refused == len(names) { // said once
+		return []fixes.Skip{{Resource: kind.String(), Reason: "forbidden"}}, nil
+	}
+	return skips, nil
+}
+
+func (c *Cluster) listNamespaces(ctx context.Context) ([]string, error) {
+	var names []string
+	err := c.Client.List(ctx, fixes.KindNamespace, "", func(objects []fixes.Object) {
+		for _, obj := range objects {
+			names = append(names, obj.GetName())
+		}
+	})
+	return names, err
+}
+
+// skipped turns an answer that means "not for you" or "not here" into a skip.
+func skipped(kind fixes.Kind, namespace string, err error) ([]fixes.Skip, error) {
+	reason := ""
+	switch {
+	case err == nil:
+		return nil, nil
+	case apierrors.IsForbidden(err):
+		reason = "forbidden"
+	case apierrors.IsNotFound(err), apierrors.IsMethodNotSupported(err):
+		reason = "not found on the server"
+	default:
+		return nil, err
+	}
+	return []fixes.Skip{{Resource: kind.String(), Namespace: namespace, Reason: reason}}, nil
+}

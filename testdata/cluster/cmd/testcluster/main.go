@@ -1,0 +1,96 @@
+//go:build unix
+
+// Command testcluster starts by hand what the tests start:
+//
+//	go run ./testdata/cluster/cmd/testcluster build [--node]
+//	go run ./testdata/cluster/cmd/testcluster up DIR [--node] [--nodes N] [--port N]
+//	go run ./testdata/cluster/cmd/testcluster down DIR
+//
+// A cluster that is up stays up until it is taken down. Its folder must be
+// empty before, and is gone after.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/kubectl-harden/kubectl-harden/testdata/cluster"
+)
+
+const usage = `usage:
+  testcluster build [--node]                            build what clusters run
+  testcluster up DIR [--node] [--nodes N] [--port N]    start a cluster
+  testcluster down DIR                                  stop it and remove DIR
+
+--node     with one real node, on which containers run (Linux, root)
+--nodes N  with N nodes that are played (2, or 0 beside a real one)
+--port N   with the API server at this port of loopback (any free one)
+`
+
+var errUsage = errors.New("wrong usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:])
+	switch {
+	case errors.Is(err, errUsage):
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "testcluster:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	command, args := args[0], args[1:]
+	var dir string
+	if command != "build" {
+		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+			return errUsage
+		}
+		var err error
+		if dir, err = filepath.Abs(args[0]); err != nil {
+			return err
+		}
+		args = args[1:]
+	}
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // main prints the usage
+	node := flags.Bool("node", false, "")
+	nodes := flags.Int("nodes", -1, "")
+	port := flags.Int("port", 0, "")
+	if flags.Parse(args) != nil || flags.NArg() > 0 {
+		return errUsage
+	}
+	switch command {
+	case "build":
+		return cluster.Build(ctx, *node)
+	case "up":
+		if err := cluster.Build(ctx, *node); err != nil { // here, where it can be watched
+			return err
+		}
+		return up(ctx, dir, args)
+	case hold:
+		opts := []cluster.Option{cluster.WithPort(*port)}
+		if *nodes >= 0 {
+			opts = append(opts, cluster.WithNodes(*nodes))
+		}
+		return holdUp(ctx, dir, *node, opts)
+	case "down":
+		return down(ctx, dir)
+	}
+	return errUsage
+}

@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// CrashLoop returns a stage for [WithStages]: pods with this label start and
+// then crash, as containers do whose program fails, and never become ready.
+func CrashLoop(label, value string) string {
+	return podStage("pod-crash-loop", fmt.Sprintf("matchLabels: {%q: %q}", label, value), "False", `
+        ready: false
+        started: false
+        restartCount: 3
+        state:
+          waiting: {reason: CrashLoopBackOff, message: back-off 40s restarting failed container}
+        lastState:
+          terminated: {exitCode: 1, reason: Error, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}`)
+}
+
+// ImageIDs returns a stage for [WithStages]: containers run and report, as a
+// container runtime does, what their image resolved to
+// ("docker.io/library/nginx@sha256:..."), by the image named in the pod.
+// Others report nothing.
+func ImageIDs(ids map[string]string) string {
+	var dict strings.Builder
+	for _, image := range slices.Sorted(maps.Keys(ids)) {
+		fmt.Fprintf(&dict, " %q %q", image, ids[image])
+	}
+	return podStage("pod-image-ids", "matchLabels: {}", "True", `
+        ready: true
+        started: true
+        restartCount: 0
+        imageID: {{ index (dict`+dict.String()+`) .image | default "" | Quote }}
+        state:
+          running: {startedAt: {{ $now | Quote }}}`)
+}
+
+// podStage takes pods from Pending to Running with each container in the given
+// state. Its weight makes it win over kwok's own stage.
+func podStage(name, selector, ready, container string) string {
+	return `apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata:
+  name: ` + name + `
+spec:
+  resourceRef: {apiGroup: v1, kind: Pod}
+  weight: 1
+  selector:
+    ` + selector + `
+    matchExpressions:
+    - {key: .metadata.deletionTimestamp, operator: DoesNotExist}
+    - {key: .status.phase, operator: In, values: [Pending]}
+  next:
+    statusTemplate: |
+      {{ $now := Now }}
+      phase: Running
+      startTime: {{ $now | Quote }}
+      hostIP: {{ index ( NodeIPsWith .spec.nodeName ) 0 | Quote }}
+      podIP: {{ index ( PodIPsWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) ) 0 | Quote }}
+      conditions:
+      - {type: Initialized, status: "True", lastTransitionTime: {{ $now | Quote }}}
+      - {type: Ready, status: "` + ready + `", lastTransitionTime: {{ $now | Quote }}}
+      - {type: ContainersReady, status: "` + ready + `", lastTransitionTime: {{ $now | Quote }}}
+      containerStatuses:
+      {{ range .spec.containers }}
+      - name: {{ .name | Quote }}
+        image: {{ .image | Quote }}` + container + `
+      {{ end }}
+`
+}

@@ -1,0 +1,231 @@
+package tui
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// screen is what fills the terminal.
+type screen int
+
+const (
+	findingsScreen screen = iota
+	planScreen
+	applyScreen
+)
+
+// app is the one model of the program.
+type app struct {
+	session Session
+	opts    options
+	ctx     context.Context // of everything that commands do
+	jobs    jobs
+	styles  styles
+	glyphs  glyphs
+
+	lay    layout
+	screen screen
+	// inDetail says that keys go to the right pane, or the lower one.
+	inDetail bool
+	overlay  overlay
+	notice   notice
+	editing  *input // the filter's line while it is typed
+	// touched is set once the user has opened or closed a group.
+	touched bool
+	frame   int // of the spinner
+	ticking bool
+
+	scan     scan
+	list     *list
+	dec      decisions
+	kept     map[string]string // fixes staged before the scan that runs
+	cursorAt string            // the finding under the cursor before it
+	detail   detail
+	previews previews
+	context  int // index in contexts
+
+	plan  planView
+	apply applyView
+	// applied is set when the findings are older than what was written.
+	applied bool
+	// saved is the version of the decisions that were applied or exported.
+	saved int
+
+	keys        map[screen][]binding
+	interrupted bool
+}
+
+// tone is how much a notice matters.
+type tone int
+
+const (
+	info tone = iota
+	good
+	warn
+	bad
+)
+
+// notice is one line that tells what happened. The next key takes it away.
+type notice struct {
+	tone tone
+	text string
+}
+
+func newApp(ctx context.Context, s Session, o options) *app {
+	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
+	a := &app{session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList()}
+	if s.ASCII {
+		a.glyphs = asciiGlyphs
+	}
+	a.list.renew()
+	a.keys = map[screen][]binding{
+		findingsScreen: findingsKeys(),
+		planScreen:     planKeys(),
+		applyScreen:    applyKeys(),
+	}
+	return a
+}
+
+func (a *app) say(t tone, text string) { a.notice = notice{t, text} }
+
+// Init begins the first scan.
+func (a *app) Init() tea.Cmd { return a.startScan() }
+
+// Update takes a message in, measures the screen anew, and asks for what the
+// screen lacks.
+func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := a.take(msg)
+	a.measure()
+	return a, tea.Batch(cmd, a.lookUp())
+}
+
+func (a *app) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		a.lay.w, a.lay.h = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		return a.onKey(msg)
+	case tea.PasteMsg:
+		return a.onPaste(msg)
+	case tick:
+		return a.onTick()
+	case scanReport:
+		return a.onScanReport(msg)
+	case scanDone:
+		a.onScanDone(msg)
+	case previewDone:
+		a.previews.done(msg)
+	case planDone:
+		return a.onPlanDone(msg)
+	case planDiff:
+		a.plan.onDiff(msg)
+	case exportDone:
+		a.onExportDone(msg)
+	case applyReport:
+		return a.onApplyReport(msg)
+	case applyDone:
+		a.onApplyDone(msg)
+	}
+	return nil
+}
+
+func (a *app) onKey(msg tea.KeyPressMsg) tea.Cmd {
+	key := msg.String()
+	if key == "ctrl+c" {
+		a.interrupted = true
+		return tea.Quit
+	}
+	if key == "ctrl+z" {
+		return tea.Suspend
+	}
+	a.notice = notice{}
+	switch {
+	case a.overlay != nil:
+		return a.overlay.update(a, msg)
+	case a.editing != nil:
+		a.editFilter(msg)
+		return nil
+	}
+	return a.press(key)
+}
+
+func (a *app) onPaste(msg tea.PasteMsg) tea.Cmd {
+	switch {
+	case a.overlay != nil:
+		return a.overlay.update(a, msg)
+	case a.editing != nil:
+		a.editFilter(msg)
+	}
+	return nil
+}
+
+// lookUp asks for what the screen shows and the model does not have yet.
+func (a *app) lookUp() tea.Cmd {
+	switch a.screen {
+	case findingsScreen:
+		return a.lookUpPreview()
+	case planScreen:
+		return a.lookUpPlanDiff()
+	}
+	return nil
+}
+
+// measure fits the parts of the screen to its size and to what they hold, so
+// that View has nothing to work out.
+func (a *app) measure() {
+	a.lay.fit(a.screen != findingsScreen, a.inDetail)
+	if a.lay.w < 1 || a.lay.h < 1 {
+		return
+	}
+	switch a.screen {
+	case findingsScreen:
+		a.list.scroll.size(len(a.list.rows), a.lay.left.h)
+		a.measureDetail()
+	case planScreen:
+		a.measurePlan()
+	case applyScreen:
+		a.measureApply()
+	}
+}
+
+// View draws the screen.
+func (a *app) View() tea.View {
+	v := tea.NewView(strings.Join(a.lines(), "\n"))
+	v.AltScreen = true
+	v.WindowTitle = join(" ", "kubectl harden", a.session.Context)
+	return v
+}
+
+// busy reports whether something goes on that takes time.
+func (a *app) busy() bool { return a.scan.running || a.plan.composing || a.apply.running }
+
+type tick struct{}
+
+const tickEvery = 120 * time.Millisecond
+
+// animate keeps the spinner turning while something goes on.
+func (a *app) animate() tea.Cmd {
+	if !a.opts.animate || a.ticking || !a.busy() {
+		return nil
+	}
+	a.ticking = true
+	return tea.Tick(tickEvery, func(time.Time) tea.Msg { return tick{} })
+}
+
+func (a *app) onTick() tea.Cmd {
+	a.ticking = false
+	a.frame++
+	return a.animate()
+}
+
+func (a *app) spinner() string {
+	if !a.opts.animate {
+		return ""
+	}
+	return a.glyphs.spinner[a.frame%len(a.glyphs.spinner)]
+}

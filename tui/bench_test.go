@@ -1,0 +1,116 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// many returns a scan of 5,000 Deployments in 100 namespaces with ten
+// findings each.
+func many() *fixes.Result {
+	inv := fixes.NewInventory()
+	result := &fixes.Result{Inventory: inv}
+	for r := range 10 {
+		result.Rules = append(result.Rules, &fixes.Rule{
+			ID: fmt.Sprintf("rule-number-%d", r), Category: fixes.PodSecurity, Title: "Something is wrong",
+			Severity: fixes.Severity(1 + r%4), Threats: fixes.Threats()[r%5 : r%5+2], Kinds: fixes.WorkloadKinds(), Docs: "Docs.",
+			Check: func(p *fixes.Pass) {
+				for _, w := range p.Workloads("") {
+					ref := w.Ref()
+					p.Report(fixes.Finding{
+						Object: ref, Path: "spec.template.spec.containers[0].securityContext.privileged",
+						Message:  "Container main of " + ref.Name + " may do something that it should not be able to do.",
+						Evidence: []string{"the field is set"},
+						Fixes: []fixes.Fix{{Title: "Set it", Confidence: fixes.Confidence(2 + r%2), Why: "it can be", Edit: func(d *fixes.Draft) error {
+							w, err := d.EditWorkload(ref)
+							if err == nil {
+								w.Spec.Hostname = "changed"
+							}
+							return err
+						}}},
+					})
+				}
+			},
+		})
+	}
+	for i := range 5000 {
+		inv.Add(&appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("team-%02d", i%100), Name: fmt.Sprintf("service-%04d", i)},
+			Spec:       appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "x"}}}}},
+		})
+	}
+	for _, r := range result.Rules {
+		result.Findings = append(result.Findings, r.Run(inv)...)
+	}
+	fixes.SortFindings(result.Findings)
+	return result
+}
+
+func manySession(result *fixes.Result) Session {
+	return Session{Context: "prod", Scope: "all namespaces", Redact: mask,
+		Scan: func(context.Context, func(fixes.Progress)) (*fixes.Result, error) { return result, nil }}
+}
+
+// BenchmarkKey measures a key with what it leads to on the screen, without
+// the commands, which run beside it: that is how long the user waits.
+func BenchmarkKey(b *testing.B) {
+	result := many()
+	if len(result.Findings) != 50_000 {
+		b.Fatal(len(result.Findings))
+	}
+	for _, c := range []struct {
+		name string
+		keys []string
+	}{
+		{"down", []string{"j"}},
+		{"half_page_down", []string{"ctrl+d"}},
+		{"end_and_top", []string{"G", "g"}},
+		{"stage_one", []string{"space"}},
+		{"open_and_close_group", []string{"left", "enter"}},
+		{"stage_all_safe_and_undo", []string{"S", "u"}},
+		{"group_by_next", []string{"o"}},
+		{"open_all_and_close", []string{"=", "-"}},
+		{"filter", []string{"/", "s", "e", "r", "v", "4", "2", "backspace", "esc"}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			d := scanned(b, manySession(result), 120, 40).press("enter", "j")
+			b.ResetTimer()
+			var worst time.Duration
+			for b.Loop() {
+				for _, k := range c.keys {
+					from := time.Now()
+					d.Update(keyPress(k))
+					_ = d.View()
+					worst = max(worst, time.Since(from))
+				}
+			}
+			b.ReportMetric(float64(worst.Microseconds())/1000, "worst-ms")
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N*len(c.keys)), "ms/key")
+		})
+	}
+}
+
+// BenchmarkStream measures what one look at a running scan costs, when 2,000
+// findings come onto a list of tens of thousands.
+func BenchmarkStream(b *testing.B) {
+	result := many()
+	report := newScanReport(1, []fixes.Progress{{Kinds: 14, Loaded: 3, Found: result.Findings[:48_000]}})
+	more := newScanReport(1, []fixes.Progress{{Kinds: 14, Loaded: 4, Found: result.Findings[48_000:]}})
+	for b.Loop() {
+		b.StopTimer()
+		d := newDriver(b, manySession(result), 120, 40)
+		d.app.startScan()
+		d.Update(report)
+		b.StartTimer()
+		d.Update(more)
+		_ = d.View()
+	}
+}

@@ -1,0 +1,307 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// detail is the text of the right pane, wrapped, and how far it is scrolled.
+type detail struct {
+	// subject is what the text is about; another one starts at its top.
+	subject any
+	// made is what the text was made from; the same gives the same text.
+	made  any
+	title string
+	lines []string
+	pager pager
+}
+
+// set replaces the text unless it was made from the same, and fits it to h
+// lines.
+func (d *detail) set(subject, from any, h int, build func() (title string, lines []string)) {
+	if d.subject != subject {
+		d.subject, d.pager.offset = subject, 0
+	}
+	if d.made != from {
+		d.made = from
+		d.title, d.lines = build()
+	}
+	d.pager.size(len(d.lines), h)
+}
+
+func (a *app) detailPane() pane {
+	p := pane{title: a.detail.title, lines: a.detail.pager.show(a.detail.lines)}
+	if n := a.detail.pager.below(); n > 0 {
+		p.note = fmt.Sprintf("%s %d more", a.glyphs.more, n)
+	}
+	return p
+}
+
+// measureDetail makes the details of what the cursor is on.
+func (a *app) measureDetail() {
+	r, ok := a.list.current()
+	w, h := a.lay.right.w, a.lay.right.h
+	type group struct {
+		by     groupBy
+		id     int32
+		scan   int
+		n, all int
+		staged int32
+		filter string
+		w      int
+	}
+	type finding struct {
+		key      previewKey
+		staged   int8
+		previews int
+		context  int
+		running  bool
+		w        int
+	}
+	switch {
+	case !ok:
+		a.detail.set(nil, w, h, func() (string, []string) { return "", nil })
+	case r.isGroup():
+		t := a.list.tallies[r.group]
+		key := group{a.list.by, r.group, a.scan.number, int(t.n), len(a.list.order), t.staged, a.list.filter.raw, w}
+		subject := group{by: key.by, id: key.id, scan: key.scan}
+		a.detail.set(subject, key, h, func() (string, []string) { return a.groupDetail(r.group, w) })
+	default:
+		it := &a.list.items[r.item]
+		key := previewKey{a.scan.number, r.item, it.shown}
+		a.detail.set(key, finding{key, a.dec.taken[r.item], a.previews.version, a.context, a.scan.running, w}, h,
+			func() (string, []string) { return a.findingDetail(r.item, w) })
+	}
+}
+
+// findingDetail writes all there is to know about a finding.
+func (a *app) findingDetail(id int32, w int) (string, []string) {
+	it := &a.list.items[id]
+	f := it.f
+	var out []string
+	out = append(out, join("  ", a.styles.bold.Render(f.Rule.ID), a.severity(f.Severity)))
+	out = append(out, wrap(f.Message, w)...)
+	out = append(out, "")
+	var threats, standards []string
+	for _, t := range f.Threats {
+		threats = append(threats, threatWords(t))
+	}
+	for _, r := range f.Rule.References {
+		standards = append(standards, r.Framework+" "+r.ID)
+	}
+	sep := " " + a.glyphs.dot + " "
+	out = append(out, a.fact("threats", strings.Join(threats, sep), w)...)
+	out = append(out, a.fact("at", f.Path, w)...)
+	for i, e := range f.Evidence {
+		out = append(out, a.fact(map[bool]string{true: "evidence"}[i == 0], e, w)...)
+	}
+	out = append(out, a.fact("managed", f.ManagedBy, w)...)
+	out = append(out, a.fact("see", strings.Join(standards, sep), w)...)
+	out = append(out, "")
+	out = append(out, a.fixDetail(id, w)...)
+	return f.Object.Kind.Name + " " + it.object, out
+}
+
+func (a *app) severity(s fixes.Severity) string {
+	return a.styles.severity[s].Render(strings.ToUpper(s.String()))
+}
+
+// fact writes a labelled text, or nothing where there is none.
+func (a *app) fact(label, text string, w int) []string {
+	if text == "" {
+		return nil
+	}
+	return hang(a.styles.faint.Render(fit(label, 10, "")), text, w)
+}
+
+// fixDetail writes the fix that is looked at, with its diff or its steps.
+func (a *app) fixDetail(id int32, w int) []string {
+	it := &a.list.items[id]
+	fix := it.fix()
+	if fix == nil {
+		return []string{a.heading("no fix is known", "", w)}
+	}
+	title := "fix"
+	if n := len(it.f.Fixes); n > 1 {
+		title = fmt.Sprintf("fix %d of %d (f: next)", it.shown+1, n)
+	}
+	state := ""
+	if staged, ok := a.dec.staged(id); ok {
+		state = a.glyphs.staged + " staged"
+		if staged != int(it.shown) {
+			state = fmt.Sprintf("%s fix %d is staged", a.glyphs.staged, staged+1)
+		}
+		state = a.styles.good.Bold(true).Render(state)
+	}
+	word := a.styles.confidence[fix.Confidence].Render(fix.Confidence.String())
+	out := []string{a.heading(title, join(" ", word, state), w)}
+	for _, line := range wrap(fix.Title, w) {
+		out = append(out, a.styles.bold.Render(line))
+	}
+	out = append(out, a.fact(fix.Confidence.String()+":", fix.Why, w)...)
+	for i, r := range fix.Risks {
+		out = append(out, a.fact(map[bool]string{true: "risks"}[i == 0], fixes.Clean(r), w)...)
+	}
+	if fix.Edit == nil {
+		out = append(out, "")
+		for line := range strings.Lines(fixes.CleanLines(fix.Steps)) {
+			out = append(out, a.prose(strings.TrimRight(line, "\n"), w)...)
+		}
+		return out
+	}
+	out = append(out, "")
+	key, _, _ := a.previewWanted()
+	p, made := a.previews.made[key]
+	switch {
+	case !made && a.scan.running:
+		return append(out, a.styles.faint.Render("the change is shown once the scan is done"))
+	case !made && a.scan.result == nil:
+		return append(out, a.styles.faint.Render("no change can be shown: the scan failed"))
+	case !made:
+		return append(out, a.styles.faint.Render("making the change "+a.glyphs.ellipsis))
+	case p.err != nil:
+		return append(out, wrap(a.styles.bad.Render("The change cannot be made: ")+fixes.Clean(p.err.Error()), w)...)
+	}
+	for i, d := range p.changes {
+		if i > 0 {
+			out = append(out, "")
+		}
+		out = append(out, a.drawDiff(d, w)...)
+	}
+	return out
+}
+
+// heading draws a line across the pane with words at both ends.
+func (a *app) heading(left, right string, w int) string {
+	g := a.glyphs.horizontal
+	left = a.styles.faint.Render(g+g) + " " + left + " "
+	if right != "" {
+		right = " " + right + " " + a.styles.faint.Render(g+g)
+	}
+	fill := max(w-ansi.StringWidth(left)-ansi.StringWidth(right), 0)
+	return left + a.styles.faint.Render(strings.Repeat(g, fill)) + right
+}
+
+// prose wraps a line of text and keeps its indentation.
+func (a *app) prose(line string, w int) []string {
+	rest := strings.TrimLeft(line, " ")
+	return hang(strings.Repeat(" ", min(len(line)-len(rest), w/2)), rest, w)
+}
+
+// groupDetail sums a group up; for a rule it also explains it.
+func (a *app) groupDetail(id int32, w int) (string, []string) {
+	g, ids := &a.list.groups[a.list.by][id], a.list.inGroup(id)
+	out := []string{join("  ", a.styles.bold.Render(g.label), a.severity(g.severity))}
+	var rule *fixes.Rule
+	if a.list.by == byRule && len(ids) > 0 {
+		rule = a.list.items[ids[0]].f.Rule
+		out = append(out, wrap(rule.Title, w)...)
+	}
+	out = append(out, "")
+	var confidence [fixes.Safe + 1]int
+	var severity [fixes.Critical + 1]int
+	perRule := map[*fixes.Rule]int{}
+	for _, i := range ids {
+		it := &a.list.items[i]
+		if fix := it.fix(); fix != nil {
+			confidence[fix.Confidence]++
+		} else {
+			confidence[0]++
+		}
+		severity[it.f.Severity]++
+		perRule[it.f.Rule]++
+	}
+	sep := " " + a.glyphs.dot + " "
+	out = append(out, a.fact("findings", join(sep, plural(len(ids), "finding"),
+		when(a.list.tallies[id].staged > 0, fmt.Sprintf("%d staged", a.list.tallies[id].staged))), w)...)
+	var parts []string
+	for _, s := range slices.Backward(fixes.Severities()) {
+		if n := severity[s]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, s))
+		}
+	}
+	out = append(out, a.fact("severity", strings.Join(parts, sep), w)...)
+	parts = nil
+	for _, c := range []fixes.Confidence{fixes.Safe, fixes.Review, fixes.Manual} {
+		if n := confidence[c]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, c))
+		}
+	}
+	if n := confidence[0]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d without a fix", n))
+	}
+	out = append(out, a.fact("fixes", strings.Join(parts, sep), w)...)
+	if rule != nil {
+		return "rule " + g.label, append(out, a.ruleDetail(rule, w)...)
+	}
+	out = append(out, "")
+	rules := map[string]int{}
+	for r, n := range perRule {
+		rules[r.ID] += n
+	}
+	for _, n := range ranked(rules) {
+		out = append(out, fit(fmt.Sprintf("%6d  %s", rules[n], n), w, a.glyphs.ellipsis))
+	}
+	return a.list.by.String() + " " + g.label, out
+}
+
+// ranked returns the keys of counts, the highest first.
+func ranked(counts map[string]int) []string {
+	var keys []string
+	for k := range counts {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(x, y string) int {
+		if d := counts[y] - counts[x]; d != 0 {
+			return d
+		}
+		return strings.Compare(x, y)
+	})
+	return keys
+}
+
+// ruleDetail explains a rule: its Markdown, wrapped.
+func (a *app) ruleDetail(r *fixes.Rule, w int) []string {
+	var threats []string
+	for _, t := range r.Threats {
+		threats = append(threats, threatWords(t))
+	}
+	out := a.fact("threats", strings.Join(threats, " "+a.glyphs.dot+" "), w)
+	out = append(out, "")
+	for para := range strings.SplitSeq(strings.TrimSpace(r.Docs), "\n\n") {
+		var text []string
+		flush := func() {
+			if len(text) > 0 {
+				out = append(out, wrap(strings.Join(text, " "), w)...)
+				text = nil
+			}
+		}
+		for line := range strings.SplitSeq(para, "\n") {
+			switch {
+			case strings.HasPrefix(line, "#"):
+				flush()
+				out = append(out, a.styles.bold.Render(fit(strings.TrimLeft(line, "# "), w, a.glyphs.ellipsis)))
+			case strings.HasPrefix(line, "  "), strings.HasPrefix(line, "\t"):
+				flush()
+				out = append(out, a.prose(line, w)...)
+			case strings.HasPrefix(line, "- "), strings.HasPrefix(line, "* "), strings.HasPrefix(line, "|"):
+				flush()
+				text = append(text, line)
+			default:
+				text = append(text, strings.TrimSpace(line))
+			}
+		}
+		flush()
+		out = append(out, "")
+	}
+	for i, ref := range r.References {
+		out = append(out, a.fact(map[bool]string{true: "see"}[i == 0], ref.Framework+" "+ref.ID, w)...)
+		out = append(out, a.fact("", ref.URL, w)...)
+	}
+	return out
+}

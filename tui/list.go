@@ -1,0 +1,263 @@
+package tui
+
+import "slices"
+
+// row is one line of the list: a finding, or the heading of a group.
+type row struct{ group, item int32 }
+
+// heading marks the row of a group itself.
+const heading = -1
+
+func (r row) isGroup() bool { return r.item == heading }
+
+// tally is what the filter leaves of a group.
+type tally struct {
+	n, staged int32
+	from      int32 // its findings are members[from:from+n]
+}
+
+// list is the findings as they are listed: grouped, filtered, some groups
+// open, with a cursor. Only [list.rebuild] and [list.recount] go through all
+// findings; a frame looks at the rows in sight.
+type list struct {
+	*index
+	by     groupBy
+	filter filter
+	// fuzzy says that the filter's words are taken as abbreviations.
+	fuzzy   bool
+	matched []bool
+	total   int // that match
+	tallies []tally
+	members []int32
+	rows    []row
+	scroll  scroller
+}
+
+func newList() *list { return &list{index: newIndex()} }
+
+// renew empties the list and keeps how it is looked at: the grouping, the
+// filter, the groups that are open.
+func (l *list) renew() {
+	next := newIndex()
+	for by := range l.groups {
+		next.opened[by] = map[string]bool{}
+		for _, g := range l.groups[by] {
+			if g.open {
+				next.opened[by][g.key] = true
+			}
+		}
+	}
+	for i := range next.groups[byThreat] {
+		g := &next.groups[byThreat][i]
+		g.open = next.opened[byThreat][g.key]
+	}
+	l.index, l.scroll = next, scroller{h: l.scroll.h}
+	l.matched, l.total, l.rows, l.members, l.tallies = nil, 0, nil, nil, nil
+}
+
+// current returns the row under the cursor, or false when there is none.
+func (l *list) current() (row, bool) {
+	if l.scroll.cursor >= len(l.rows) {
+		return row{}, false
+	}
+	return l.rows[l.scroll.cursor], true
+}
+
+// currentItem returns the finding under the cursor.
+func (l *list) currentItem() (int32, bool) {
+	r, ok := l.current()
+	if !ok || r.isGroup() {
+		return 0, false
+	}
+	return r.item, true
+}
+
+// inGroup returns the findings of a group that the filter leaves.
+func (l *list) inGroup(g int32) []int32 {
+	t := l.tallies[g]
+	return l.members[t.from : t.from+t.n]
+}
+
+// listed reports whether a group's findings are listed.
+func (l *list) listed(g int32) bool {
+	if l.filter.on() {
+		return !l.groups[l.by][g].folded
+	}
+	return l.groups[l.by][g].open
+}
+
+func (l *list) setOpen(g int32, open bool) {
+	if l.filter.on() {
+		l.groups[l.by][g].folded = !open
+	} else {
+		l.groups[l.by][g].open = open
+	}
+}
+
+// setFilter replaces the filter.
+func (l *list) setFilter(raw string, d *decisions) {
+	l.filter = newFilter(raw)
+	for by := range l.groups {
+		for g := range l.groups[by] {
+			l.groups[by][g].folded = false
+		}
+	}
+	l.refilter()
+	l.rebuild(d)
+}
+
+// refilter looks at all findings anew.
+func (l *list) refilter() {
+	l.matched = slices.Grow(l.matched[:0], len(l.items))[:len(l.items)]
+	l.fuzzy = false
+	l.total = l.matchAll(func(it *item) bool { return l.filter.match(it.text) })
+	if l.total == 0 && l.filter.on() {
+		l.total = l.matchAll(func(it *item) bool { return l.filter.matchFuzzy(it.name, it.text) })
+		l.fuzzy = l.total > 0
+	}
+}
+
+func (l *list) matchAll(match func(*item) bool) int {
+	clear(l.matched)
+	n := 0
+	for _, id := range l.order {
+		if match(&l.items[id]) {
+			l.matched[id] = true
+			n++
+		}
+	}
+	return n
+}
+
+// rebuild makes the rows anew and keeps the cursor on its finding or group,
+// and that at its place on the screen.
+func (l *list) rebuild(d *decisions) {
+	at, had := l.current()
+	seen := l.scroll.cursor - l.scroll.offset
+	l.tallies = make([]tally, len(l.groups[l.by]))
+	var buf [8]int32
+	n := int32(0)
+	for _, id := range l.order {
+		if l.matched[id] {
+			for _, g := range l.groupsOf(id, l.by, buf[:0]) {
+				l.tallies[g].n++
+				n++
+			}
+		}
+	}
+	next := make([]int32, len(l.tallies))
+	from := int32(0)
+	for g := range l.tallies {
+		l.tallies[g].from, next[g] = from, from
+		from += l.tallies[g].n
+	}
+	l.members = slices.Grow(l.members[:0], int(n))[:n]
+	for _, id := range l.order {
+		if l.matched[id] {
+			for _, g := range l.groupsOf(id, l.by, buf[:0]) {
+				l.members[next[g]] = id
+				next[g]++
+			}
+		}
+	}
+	l.rows = l.rows[:0]
+	for _, g := range l.groupOrder(l.by) {
+		if l.tallies[g].n == 0 {
+			continue
+		}
+		l.rows = append(l.rows, row{g, heading})
+		if l.listed(g) {
+			for _, id := range l.inGroup(g) {
+				l.rows = append(l.rows, row{g, id})
+			}
+		}
+	}
+	l.recount(d)
+	l.scroll.n = len(l.rows)
+	if had && l.scroll.cursor > 0 { // at the top it stays at the top
+		l.seek(at, seen)
+	} else {
+		l.scroll.to(l.scroll.cursor)
+	}
+}
+
+// seek puts the cursor on a row, or on the heading of its group, at a place
+// on the screen.
+func (l *list) seek(at row, seen int) {
+	if int(at.group) >= len(l.tallies) {
+		l.scroll.to(0)
+		return
+	}
+	found := -1
+	for i, r := range l.rows {
+		if r == at {
+			found = i
+			break
+		}
+		if r == (row{at.group, heading}) {
+			found = i
+		}
+	}
+	if found < 0 {
+		l.scroll.to(l.scroll.cursor)
+		return
+	}
+	l.scroll.offset = found - seen
+	l.scroll.to(found)
+}
+
+// recount counts the staged findings of each group.
+func (l *list) recount(d *decisions) {
+	for g := range l.tallies {
+		l.tallies[g].staged = 0
+		for _, id := range l.inGroup(int32(g)) {
+			l.tallies[g].staged += int32(staged(d.taken[id]))
+		}
+	}
+}
+
+// regroup groups by something else and keeps the cursor on its finding, whose
+// group there is opened.
+func (l *list) regroup(by groupBy, d *decisions) {
+	id, on := l.currentItem()
+	l.by = by
+	if !on {
+		l.scroll.to(0)
+		l.rebuild(d)
+		return
+	}
+	g := l.groupsOf(id, by, nil)[0]
+	l.setOpen(g, true)
+	seen := l.scroll.cursor - l.scroll.offset
+	l.scroll.cursor = 0
+	l.rebuild(d)
+	l.seek(row{g, id}, seen)
+}
+
+// openAll opens or closes all groups.
+func (l *list) openAll(open bool, d *decisions) {
+	for g := range l.groups[l.by] {
+		l.setOpen(int32(g), open)
+	}
+	l.rebuild(d)
+}
+
+// toggle opens or closes a group.
+func (l *list) toggle(g int32, open bool, d *decisions) {
+	l.setOpen(g, open)
+	l.rebuild(d)
+}
+
+// parent puts the cursor on the heading of the group that it is in.
+func (l *list) parent() {
+	at, ok := l.current()
+	if !ok {
+		return
+	}
+	for i := l.scroll.cursor; i >= 0; i-- {
+		if l.rows[i] == (row{at.group, heading}) {
+			l.scroll.to(i)
+			return
+		}
+	}
+}

@@ -1,0 +1,324 @@
+package tui
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// planView is the plan that the staged fixes make.
+type planView struct {
+	composing bool
+	number    int // of the latest composition that was asked for
+	version   int // of the decisions that the plan was made from
+	asked     int // of those that it is being made from
+	plan      *fixes.Plan
+	err       error
+	rows      []planRow
+	restarts  []bool // by change
+	scroll    scroller
+	diffs     map[planDiffKey]planDiff
+	diffing   bool
+	// then is done with the plan once it is there.
+	then func(*app) tea.Cmd
+}
+
+func (p *planView) changes() []fixes.Change {
+	if p.plan == nil {
+		return nil
+	}
+	return p.plan.Changes
+}
+
+// section is a part of the plan, in the order of applying.
+type section int
+
+const (
+	prepare section = iota
+	workloads
+	others
+	enforce
+	sections
+)
+
+func (s section) String() string {
+	return [...]string{"first, what others need", "workloads", "other objects", "last, enforcement"}[s]
+}
+
+// sectionOf says in which part of the plan a change stands.
+func sectionOf(c fixes.Change) section {
+	switch c.Object.Kind {
+	case fixes.KindSecret, fixes.KindConfigMap, fixes.KindServiceAccount:
+		return prepare
+	case fixes.KindLimitRange, fixes.KindResourceQuota, fixes.KindNetworkPolicy, fixes.KindNamespace:
+		return enforce
+	}
+	if c.Object.Kind.Group == "admissionregistration.k8s.io" {
+		return enforce
+	}
+	if _, ok := fixes.AsWorkload(c.After); ok {
+		return workloads
+	}
+	return others
+}
+
+// planRow is a line of the plan: the whole, a section, or a change.
+type planRow struct {
+	kind    planRowKind
+	section section
+	change  int
+}
+
+type planRowKind int
+
+const (
+	wholeRow planRowKind = iota
+	sectionRow
+	changeRow
+)
+
+func planRows(changes []fixes.Change) []planRow {
+	rows := []planRow{{kind: wholeRow}}
+	var in [sections][]int
+	for i, c := range changes {
+		s := sectionOf(c)
+		in[s] = append(in[s], i)
+	}
+	for s, list := range in {
+		if len(list) == 0 {
+			continue
+		}
+		rows = append(rows, planRow{kind: sectionRow, section: section(s)})
+		for _, i := range list {
+			rows = append(rows, planRow{changeRow, section(s), i})
+		}
+	}
+	return rows
+}
+
+// cannotPlan says why there is no plan to look at.
+func (a *app) cannotPlan() string {
+	if why := a.scan.notReady(); why != "" {
+		return why
+	}
+	if a.applied {
+		return "the cluster has changed since the scan; r scans again"
+	}
+	return when(a.dec.count == 0, "nothing is staged: space stages a fix, S all safe ones")
+}
+
+// openPlan goes to the plan screen and makes the plan.
+func (a *app) openPlan() tea.Cmd {
+	a.screen, a.inDetail = planScreen, false
+	if a.plan.version != a.dec.version {
+		a.plan.scroll = scroller{}
+	}
+	return a.compose(nil)
+}
+
+// planDone is a plan that was composed.
+type planDone struct {
+	number, version int
+	plan            *fixes.Plan
+	rows            []planRow
+	restarts        []bool
+	err             error
+}
+
+// compose makes the plan of what is staged, unless it is there, and then does
+// what is asked.
+func (a *app) compose(then func(*app) tea.Cmd) tea.Cmd {
+	p := &a.plan
+	if p.plan != nil && p.version == a.dec.version && !p.composing {
+		if then != nil {
+			return then(a)
+		}
+		return nil
+	}
+	if p.composing && p.asked == a.dec.version {
+		if then != nil {
+			p.then = then
+		}
+		return nil
+	}
+	p.number++
+	p.composing, p.asked, p.then, p.err = true, a.dec.version, then, nil
+	var choices []fixes.Choice
+	for _, id := range a.list.order {
+		if fix, ok := a.dec.staged(id); ok {
+			f := a.list.items[id].f
+			choices = append(choices, fixes.Choice{Finding: f, Fix: &f.Fixes[fix]})
+		}
+	}
+	number, version, result, jobs := p.number, a.dec.version, a.scan.result, &a.jobs
+	run := func() tea.Msg {
+		done := planDone{number: number, version: version}
+		done.err = jobs.onInventory(func() (err error) {
+			done.plan, err = fixes.Compose(result, choices)
+			return err
+		})
+		if done.err == nil {
+			done.rows = planRows(done.plan.Changes)
+			for _, c := range done.plan.Changes {
+				done.restarts = append(done.restarts, c.Restarts())
+			}
+		}
+		return done
+	}
+	return tea.Batch(run, a.animate())
+}
+
+func (a *app) onPlanDone(msg planDone) tea.Cmd {
+	p := &a.plan
+	if msg.number != p.number || !p.composing {
+		return nil
+	}
+	p.composing, p.err, p.version = false, msg.err, msg.version
+	p.plan, p.rows, p.restarts = msg.plan, msg.rows, msg.restarts
+	p.diffs = map[planDiffKey]planDiff{}
+	p.scroll.n = len(p.rows)
+	p.scroll.to(p.scroll.cursor)
+	then := p.then
+	p.then = nil
+	if msg.err != nil {
+		a.say(bad, "no plan: "+fixes.Clean(firstLine(msg.err.Error())))
+		return nil
+	}
+	if then != nil {
+		return then(a)
+	}
+	return nil
+}
+
+// current returns the row under the cursor.
+func (p *planView) current() (planRow, bool) {
+	if p.plan == nil || p.scroll.cursor >= len(p.rows) {
+		return planRow{}, false
+	}
+	return p.rows[p.scroll.cursor], true
+}
+
+type planDiffKey struct{ number, change int }
+
+type planDiff struct {
+	key planDiffKey
+	changeDiff
+	err error
+}
+
+// lookUpPlanDiff makes the diff of the change under the cursor.
+func (a *app) lookUpPlanDiff() tea.Cmd {
+	p := &a.plan
+	r, ok := p.current()
+	if !ok || r.kind != changeRow || p.composing || p.diffing {
+		return nil
+	}
+	key := planDiffKey{p.number, r.change}
+	if _, made := p.diffs[key]; made {
+		return nil
+	}
+	p.diffing = true
+	change, redact := p.plan.Changes[r.change], a.session.Redact
+	return func() tea.Msg {
+		d, err := diffOf(change, redact)
+		return planDiff{key, d, err}
+	}
+}
+
+func (p *planView) onDiff(msg planDiff) {
+	p.diffing = false
+	if msg.key.number != p.number || p.diffs == nil {
+		return
+	}
+	if len(p.diffs) >= maxPreviews {
+		clear(p.diffs)
+	}
+	p.diffs[msg.key] = msg
+}
+
+// planKeys are the keys of the plan screen.
+func planKeys() []binding {
+	do := func(f func(*app)) func(*app) tea.Cmd {
+		return func(a *app) tea.Cmd { f(a); return nil }
+	}
+	list := []binding{
+		{keys: []string{"a"}, short: "apply", help: "apply the plan to the cluster", group: toAct,
+			off: (*app).cannotApply, run: do((*app).askApply)},
+		{keys: []string{"e"}, short: "export", help: "export the plan to files", group: toAct,
+			off: (*app).cannotExport, run: do((*app).askExport)},
+		{keys: []string{"space", "x"}, label: "space", short: "leave out", help: "leave the change out: unstage all fixes that it serves",
+			group: toChoose, off: (*app).cannotLeaveOut, run: (*app).leaveOut},
+		{keys: []string{"u"}, short: "undo", help: "undo the last decision", group: toChoose,
+			off: func(a *app) string { return when(len(a.dec.past) == 0, "nothing to undo") }, run: func(a *app) tea.Cmd { a.undo(); return a.recompose() }},
+		{keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
+			off: func(a *app) string { return when(len(a.dec.future) == 0, "nothing to redo") }, run: func(a *app) tea.Cmd { a.redo(); return a.recompose() }},
+		{keys: []string{"c"}, short: "context", help: "more or less around each change", group: toLook, run: do((*app).nextContext)},
+		{keys: []string{"enter", "right", "l"}, label: "enter", help: "to the details", group: toMove,
+			run: do(func(a *app) { a.inDetail = true })},
+		{keys: []string{"left", "h"}, label: "left, h", help: "back to the list", group: toMove,
+			run: do(func(a *app) { a.inDetail = false })},
+		{keys: []string{"esc"}, short: "back", help: "back to the findings", group: toMove, run: do((*app).leavePlan)},
+	}
+	return append(append(moves(), list...), leave()...)
+}
+
+// recompose makes the plan anew, or leaves it when nothing is staged any more.
+func (a *app) recompose() tea.Cmd {
+	if a.dec.count == 0 {
+		a.screen, a.inDetail = findingsScreen, false
+		return nil
+	}
+	return a.compose(nil)
+}
+
+func (a *app) leavePlan() {
+	if a.inDetail {
+		a.inDetail = false
+		return
+	}
+	a.screen = findingsScreen
+	if a.plan.composing { // nobody waits for it any more
+		a.plan.composing, a.plan.then = false, nil
+	}
+}
+
+// noPlan says why nothing can be done with the plan.
+func (a *app) noPlan() string {
+	switch {
+	case a.plan.composing:
+		return "the plan is being made"
+	case a.screen == planScreen && a.plan.err != nil:
+		return "there is no plan"
+	case a.screen == planScreen && len(a.plan.changes()) == 0:
+		return "the plan changes nothing"
+	}
+	return ""
+}
+
+func (a *app) cannotLeaveOut() string {
+	if why := a.noPlan(); why != "" {
+		return why
+	}
+	r, ok := a.plan.current()
+	return when(!ok || r.kind != changeRow, "go to a change first")
+}
+
+// leaveOut unstages the fixes that the change under the cursor serves.
+func (a *app) leaveOut() tea.Cmd {
+	r, _ := a.plan.current()
+	change := a.plan.plan.Changes[r.change]
+	var drop []decision
+	for _, f := range change.Fixes {
+		if id, ok := a.list.print[f.Fingerprint]; ok && a.dec.taken[id] > 0 {
+			drop = append(drop, a.dec.drop(id))
+		}
+	}
+	label := fmt.Sprintf("left out %s: %s unstaged", fixes.Clean(change.Object.String()), plural(len(drop), "fix", "fixes"))
+	if a.dec.decide(label, drop) {
+		a.list.recount(&a.dec)
+		a.say(info, label+"; u undoes")
+	}
+	return a.recompose()
+}

@@ -1,0 +1,105 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// Session is what the terminal UI needs from the outside. Its functions are
+// called from goroutines of their own, one at a time each, and must return
+// soon after their context is cancelled.
+type Session struct {
+	// Context names the cluster ("prod"). It is shown, and it is the word to
+	// type before a large plan is applied.
+	Context string
+	// Scope says what is looked at: "all namespaces", "manifests in ./deploy".
+	Scope string
+	// Redact masks the secret values of an object before anything of it is
+	// shown. It is required.
+	Redact fixes.Redactor
+	// Scan looks for findings. It reports those that it has while it goes on.
+	Scan func(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error)
+	// Apply makes a plan's changes in the cluster, and reports what becomes of
+	// each. It is nil where there is no cluster to apply to; WhyNoApply then
+	// says so.
+	Apply      func(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error
+	WhyNoApply string
+	// Export writes a plan's changes to a folder and says what it wrote. It may
+	// be nil.
+	Export func(ctx context.Context, plan *fixes.Plan, dir string) (summary string, err error)
+	// Command returns the command line that shows a finding's fix without the
+	// UI, for copying. It may be nil.
+	Command func(*fixes.Finding) string
+	// NoColor asks for a screen without colours; bold and reverse stay.
+	NoColor bool
+	// ASCII asks for marks and lines that every font and locale has.
+	ASCII bool
+}
+
+// ErrInterrupted is returned by [Run] when ctrl+c or SIGINT ended it.
+var ErrInterrupted = errors.New("interrupted")
+
+// An Option changes how [Run] runs, mostly for tests.
+type Option func(*options)
+
+type options struct {
+	now      func() time.Time
+	animate  bool          // spinner and running clocks
+	interval time.Duration // between two looks at what a scan or apply reported
+	program  []tea.ProgramOption
+}
+
+// WithClock replaces the clock that elapsed times are taken from.
+func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
+
+// WithoutAnimation turns off everything that moves by itself.
+func WithoutAnimation() Option { return func(o *options) { o.animate = false } }
+
+// Run shows the terminal UI until the user leaves it or ctx ends, and returns
+// after everything that writes has stopped. It returns the error of the last
+// scan or apply when that failed, [ErrInterrupted] (joined with the error of
+// an apply it broke off), or the error of ctx.
+func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Option) error {
+	if s.Scan == nil || s.Redact == nil {
+		return errors.New("tui: a session needs Scan and Redact")
+	}
+	// Thirty looks a second at most: more cannot be seen.
+	o := options{now: time.Now, animate: true, interval: time.Second / 30}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a := newApp(ctx, s, o)
+	_, err := tea.NewProgram(a, programOptions(ctx, s, o, in, out)...).Run()
+	stopped := ctx.Err() // before cancel: by whoever called
+	cancel()
+	a.jobs.close()
+	if a.interrupted || errors.Is(err, tea.ErrInterrupted) {
+		return errors.Join(ErrInterrupted, a.jobs.applyErr())
+	}
+	if stopped != nil {
+		return errors.Join(stopped, a.jobs.applyErr())
+	}
+	if err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	return a.jobs.err()
+}
+
+func programOptions(ctx context.Context, s Session, o options, in io.Reader, out io.Writer) []tea.ProgramOption {
+	list := []tea.ProgramOption{tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out)}
+	if s.NoColor {
+		list = append(list, tea.WithColorProfile(min(colorprofile.Detect(out, os.Environ()), colorprofile.ASCII)))
+	}
+	return append(list, o.program...)
+}

@@ -1,0 +1,110 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// fit makes a line exactly w cells wide: cut with a mark, or padded.
+func fit(s string, w int, ellipsis string) string {
+	if w <= 0 {
+		return ""
+	}
+	sw := ansi.StringWidth(s)
+	if sw > w {
+		s = ansi.Truncate(s, w, ellipsis)
+		sw = ansi.StringWidth(s)
+	}
+	if sw < w {
+		s += strings.Repeat(" ", w-sw)
+	}
+	return s
+}
+
+// spread sets left and right at the ends of w cells. Where both do not fit,
+// the right goes first.
+func spread(left, right string, w int, ellipsis string) string {
+	rw := ansi.StringWidth(right)
+	if right == "" || ansi.StringWidth(left)+1+rw > w {
+		return fit(left, w, ellipsis)
+	}
+	return fit(left, w-rw, ellipsis) + right
+}
+
+// wrap breaks text at words, and words that are too long anywhere, so that no
+// line is wider than w. Lines that the text has itself stay.
+func wrap(s string, w int) []string {
+	if w < 1 {
+		w = 1
+	}
+	breaks := ""
+	if !strings.Contains(s, " ") {
+		breaks = "./" // a path or an address
+	}
+	return strings.Split(ansi.Wrap(s, w, breaks), "\n")
+}
+
+// hardwrap breaks text anywhere and keeps its spaces, as code needs it.
+func hardwrap(s string, w int) []string {
+	if w < 1 {
+		w = 1
+	}
+	return strings.Split(ansi.Hardwrap(strings.ReplaceAll(s, "\t", "    "), w, true), "\n")
+}
+
+// hang wraps text behind a label; further lines are set in below the text.
+func hang(label, text string, w int) []string {
+	in := ansi.StringWidth(label)
+	lines := wrap(text, max(w-in, 1))
+	for i := range lines {
+		if i == 0 {
+			lines[i] = label + lines[i]
+		} else {
+			lines[i] = strings.Repeat(" ", in) + lines[i]
+		}
+	}
+	return lines
+}
+
+// join puts a separator between the parts that are not empty.
+func join(sep string, parts ...string) string {
+	var some []string
+	for _, p := range parts {
+		if p != "" {
+			some = append(some, p)
+		}
+	}
+	return strings.Join(some, sep)
+}
+
+// plural returns "1 fix" or "3 fixes", given the plural where it is not the
+// word and an s.
+func plural(n int, word string, many ...string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	if len(many) > 0 {
+		return fmt.Sprintf("%d %s", n, many[0])
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// elapsed writes a duration as a person reads a stop watch.
+func elapsed(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	}
+	return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// firstLine returns what stands before the first newline.
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return s
+}
