@@ -23,7 +23,12 @@ func (inv *Inventory) Draft() *Draft {
 // Edit returns the draft's own copy of an object, for editing in place. T is
 // the object's pointer type. The object must be there.
 func Edit[T Object](d *Draft, namespace, name string) (T, error) {
-	ref := Ref{Kind: kindFor[T](), Namespace: namespace, Name: name}
+	return EditRef[T](d, Ref{Kind: kindFor[T](), Namespace: namespace, Name: name})
+}
+
+// EditRef is [Edit] for the object that a ref names: of several manifests of
+// one name it is the one that was meant.
+func EditRef[T Object](d *Draft, ref Ref) (T, error) {
 	obj, err := d.edit(ref)
 	if err != nil {
 		var none T

@@ -29,6 +29,11 @@ func newFilter(raw string) filter {
 // on reports whether the filter leaves anything out.
 func (f filter) on() bool { return len(f.words) > 0 }
 
+// narrows reports whether all that matches the filter matches an old one too.
+func (f filter) narrows(old filter) bool {
+	return old.on() && !strings.Contains(f.raw, "!") && strings.HasPrefix(f.raw, old.raw)
+}
+
 func (f filter) match(text string) bool {
 	for _, w := range f.words {
 		if strings.Contains(text, w.text) == w.not {

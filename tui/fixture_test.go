@@ -269,8 +269,10 @@ func mask(o fixes.Object) fixes.Object {
 }
 
 // shopInventory returns the shop as a running cluster.
-func shopInventory(t testing.TB) *fixes.Inventory {
-	inv := fixestest.Load(t, shop)
+func shopInventory(t testing.TB) *fixes.Inventory { return loadInventory(t, shop) }
+
+func loadInventory(t testing.TB, objects string) *fixes.Inventory {
+	inv := fixestest.Load(t, objects)
 	inv.Live, inv.ServerMinor = true, 37
 	inv.Skip(fixes.Skip{Resource: "secrets", Namespace: "pay", Reason: "forbidden"})
 	return inv

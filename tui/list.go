@@ -96,37 +96,52 @@ func (l *list) setOpen(g int32, open bool) {
 
 // setFilter replaces the filter.
 func (l *list) setFilter(raw string, d *decisions) {
+	old := l.filter
 	l.filter = newFilter(raw)
 	for by := range l.groups {
 		for g := range l.groups[by] {
 			l.groups[by][g].folded = false
 		}
 	}
-	l.refilter()
+	// One letter more is looked for only where the others are.
+	if l.filter.narrows(old) {
+		l.match(l.matched)
+	} else {
+		l.refilter()
+	}
 	l.rebuild(d)
 }
 
 // refilter looks at all findings anew.
 func (l *list) refilter() {
-	l.matched = slices.Grow(l.matched[:0], len(l.items))[:len(l.items)]
+	l.matched = append(l.matched, make([]bool, len(l.items)-len(l.matched))...)
 	l.fuzzy = false
-	l.total = l.matchAll(func(it *item) bool { return l.filter.match(it.text) })
-	if l.total == 0 && l.filter.on() {
-		l.total = l.matchAll(func(it *item) bool { return l.filter.matchFuzzy(it.name, it.text) })
-		l.fuzzy = l.total > 0
-	}
+	l.match(nil)
 }
 
-func (l *list) matchAll(match func(*item) bool) int {
-	clear(l.matched)
-	n := 0
+// match marks the findings that match, of all or of some. Where there are
+// none it takes the filter's words as abbreviations; it begins with that when
+// it has come to that already.
+func (l *list) match(among []bool) {
+	if !l.fuzzy {
+		if l.mark(among, func(it *item) bool { return l.filter.match(it.text) }) || !l.filter.on() {
+			return
+		}
+		among = nil
+	}
+	l.fuzzy = l.mark(among, func(it *item) bool { return l.filter.matchFuzzy(it.name, it.text) })
+}
+
+// mark marks the findings that match and reports whether there are any.
+func (l *list) mark(among []bool, matches func(*item) bool) bool {
+	l.total = 0
 	for _, id := range l.order {
-		if match(&l.items[id]) {
-			l.matched[id] = true
-			n++
+		l.matched[id] = (among == nil || among[id]) && matches(&l.items[id])
+		if l.matched[id] {
+			l.total++
 		}
 	}
-	return n
+	return l.total > 0
 }
 
 // rebuild makes the rows anew and keeps the cursor on its finding or group,

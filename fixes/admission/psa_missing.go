@@ -90,13 +90,13 @@ func checkPSAMissing(p *fixes.Pass) {
 }
 
 func psaFix(p *fixes.Pass, ns *corev1.Namespace, version string, t *tally) fixes.Fix {
-	name := ns.Name
+	ref, name := fixes.RefOf(ns), ns.Name
 	fix := fixes.Fix{
 		Title:      "Enforce " + string(t.level) + " on namespace " + name,
 		Confidence: fixes.Safe,
 		Why:        "everything that runs in the namespace meets " + string(t.level),
 		Edit: func(d *fixes.Draft) error {
-			ns, err := fixes.Edit[*corev1.Namespace](d, "", name)
+			ns, err := fixes.EditRef[*corev1.Namespace](d, ref)
 			if err != nil || ns.Labels[api.EnforceLevelLabel] != "" {
 				return err
 			}

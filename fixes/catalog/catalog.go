@@ -7,7 +7,11 @@ import (
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/access"
+	"github.com/kubectl-harden/kubectl-harden/fixes/admission"
 	"github.com/kubectl-harden/kubectl-harden/fixes/images"
+	"github.com/kubectl-harden/kubectl-harden/fixes/network"
+	"github.com/kubectl-harden/kubectl-harden/fixes/podsecurity"
+	"github.com/kubectl-harden/kubectl-harden/fixes/quota"
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
 )
 
@@ -17,5 +21,9 @@ func Rules() []*fixes.Rule {
 		secrets.Rules(),
 		images.Rules(),
 		access.Rules(),
+		quota.Rules(),
+		network.Rules(),
+		podsecurity.Rules(),
+		admission.Rules(),
 	)
 }

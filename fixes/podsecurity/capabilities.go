@@ -168,42 +168,4 @@ func withCapabilities(caps corev1.Capabilities) corev1.PodSpec {
 	return corev1.PodSpec{Containers: []corev1.Container{{SecurityContext: &corev1.SecurityContext{Capabilities: &caps}}}}
 }
 
-// plain writes a capability as the API has it; runtimes also take lower case
-// and the kernel's prefix.
-func plain(c corev1.Capability) string {
-	return strings.TrimPrefix(strings.ToUpper(string(c)), "CAP_")
-}
-
-// runtimeDefault is what containerd gives a container that says nothing.
-var runtimeDefault = []string{
-	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
-	"NET_BIND_SERVICE", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
-}
-
-// effective returns the capabilities of a container, sorted, as runtimes read
-// the two lists: ALL first, then what is added, then what is dropped.
-func effective(caps corev1.Capabilities) []string {
-	set := map[string]bool{}
-	drop := map[string]bool{}
-	for _, c := range caps.Drop {
-		drop[plain(c)] = true
-	}
-	if !drop["ALL"] {
-		for _, c := range runtimeDefault {
-			set[c] = true
-		}
-	}
-	for _, c := range caps.Add {
-		set[plain(c)] = true
-	}
-	var names []string
-	for c := range set {
-		if !drop[c] {
-			names = append(names, c)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
 func join(names []string) string { return strings.Join(names, ", ") }

@@ -41,6 +41,9 @@ func New(config *rest.Config) (*Client, error) {
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	if config.QPS == 0 {
+		config.QPS = -1 // the server's own priority and fairness decides, not a guess here
+	}
 	config.WarningHandlerWithContext = warningHandler{}
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {

@@ -1,0 +1,358 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+func TestFindingsStreamIn(t *testing.T) {
+	d := newDriver(t, shopSession(t), 100, 30)
+	d.app.startScan()
+	all := fixes.Scan(shopInventory(t), testRules()).Findings
+	report := func(loaded int, found []*fixes.Finding) {
+		d.Update(newScanReport(d.scan.number, []fixes.Progress{{Kinds: 14, Loaded: loaded, Found: found}}))
+	}
+	d.has("Looking for what can be hardened")
+	report(3, all[4:6])
+	d.has("scanning 3/14 kinds", "2 findings")
+	// What is there can be staged at once, and stays staged and under the
+	// cursor while worse things come in above it.
+	d.press("=").on("Namespace  ")
+	at, _ := d.list.current()
+	d.press("S").has("no safe fix is left").press("space").has("1 staged")
+	report(9, all[:4])
+	if now, _ := d.list.current(); now.item != at.item {
+		t.Errorf("the cursor went from %v to %v", at, now)
+	}
+	d.has("6 findings", "1 staged", "scanning 9/14 kinds")
+	d.press("p").has("the scan is still running: 9 of 14 kinds")
+	report(14, all[4:])
+	d.Update(scanDone{number: d.scan.number, result: fixes.Scan(shopInventory(t), testRules())})
+	d.has("10 findings", "1 staged").hasNot("scanning")
+}
+
+func TestStaging(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30)
+	d.on("env-secret").press("space").has("3 staged", "staged 3: 2 safe, 1 to review")
+	d.press("space").has("0 staged", "unstaged 3 of env-secret")
+	d.press("u").has("3 staged", "undone: unstaged 3")
+	d.press("u", "u").has("0 staged", "nothing to undo")
+	d.press("ctrl+r").has("3 staged")
+	d.press("S").has("5 staged").press("S").has("no safe fix is left")
+	d.press("U").has("0 staged").press("U").has("nothing is staged")
+	d.on("privileged").press("space").has("no finding of this group has an automatic fix")
+	d.on("agent  DaemonSet  ").press("space").has("made by hand")
+	d.on("rbac-wildcard").press("j", "space").has("this finding has no fix")
+}
+
+func TestAlternatives(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30).on("env[1]")
+	d.has("fix 1 of 3", "create Secret shop/web-env").press("space", "f").has("fix 2 of 3", "fix 1 is staged", "Take the variable out")
+	d.press("space").has("✓ staged", "1 staged").press("f").has("fix 3 of 3", "fix 2 is staged", "vault kv get")
+	d.press("space").has("0 staged") // the shown one cannot be staged: the other is taken back
+	d.press("space").has("this fix is made by hand; f shows another")
+	d.press("f").has("fix 1 of 3")
+	d.on("agent  DaemonSet").press("f").has("there is no other fix")
+}
+
+func TestFilterLimitsWhatIsStaged(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30).press("/").write("sa-token").press("enter")
+	d.press("S").has("2 staged", "in the filter").press("esc").has("10 findings").hasNot("/ sa-token")
+	d.press("S").has("4 staged")
+	d.press("/").write("env").press("enter", "U").has("2 staged", "unstaged 2 in the filter")
+}
+
+func TestEscNeverQuits(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30).press("S", "p", "enter", "?")
+	for range 10 {
+		_, cmd := d.Update(keyPress("esc"))
+		if cmd != nil {
+			if _, quits := cmd().(tea.QuitMsg); quits {
+				t.Fatal("esc quits")
+			}
+		}
+	}
+	if d.screen != findingsScreen {
+		t.Errorf("esc leads to %v", d.screen)
+	}
+}
+
+// quits reports whether a key ends the program.
+func quits(d *driver, key string) bool {
+	_, cmd := d.Update(keyPress(key))
+	if cmd == nil {
+		return false
+	}
+	_, is := cmd().(tea.QuitMsg)
+	return is
+}
+
+func TestQuitAsksWhenSomethingIsStaged(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30)
+	if !quits(d, "q") {
+		t.Error("q does not quit with nothing staged")
+	}
+	d.press("S")
+	if quits(d, "q") {
+		t.Error("q forgets what is staged")
+	}
+	d.has("4 fixes staged, neither applied nor exported")
+	if quits(d, "esc") || quits(d, "q") || !quits(d, "y") {
+		t.Error("the question is not answered by esc and y")
+	}
+	d.press("esc", "e", "enter")
+	if !quits(d, "q") {
+		t.Error("q asks after an export")
+	}
+	d.press("U", "S")
+	if quits(d, "q") {
+		t.Error("q forgets what was staged after the export")
+	}
+	if !quits(d, "ctrl+c") || !d.interrupted {
+		t.Error("ctrl+c does not quit")
+	}
+}
+
+func TestExport(t *testing.T) {
+	s := shopSession(t)
+	var dir string
+	var plan *fixes.Plan
+	s.Export = func(_ context.Context, p *fixes.Plan, to string) (string, error) {
+		dir, plan = to, p
+		return "3 files written to " + to, nil
+	}
+	d := scanned(t, s, 100, 30).press("e").has("nothing is staged").press("S", "e").has("./harden-fixes")
+	d.press("backspace").write("ed").press("enter").has("3 files written to ./harden-fixeed")
+	if dir != "./harden-fixeed" || len(plan.Changes) != 3 {
+		t.Errorf("exported %d changes to %q", len(plan.Changes), dir)
+	}
+	d.session.Export = func(context.Context, *fixes.Plan, string) (string, error) {
+		return "", errors.New("mkdir ./x: permission denied\x1b[2J")
+	}
+	d.press("p", "e", "enter").has("Export failed", `permission denied\x1b[2J`)
+	d.press("esc").hasNot("Export failed")
+}
+
+func TestPlanLeavesOut(t *testing.T) {
+	d := scanned(t, shopSession(t), 120, 30).press("S", "p").has("verified", "1 created", "2 patched", "2 workloads restart", "6 findings remain")
+	d.press("space").has("go to a change first")
+	d.on("agent").press("space").has("left out DaemonSet shop/agent: 1 fix unstaged", "1 patched", "7 findings remain", "3 staged")
+	d.press("u").has("2 patched", "4 staged")
+	d.on("shop/web  Deploy").has("closes    2x env-secret, sa-token", "+ automountServiceAccountToken: false").press("space", "space")
+	d.on("agent").press("space")
+	if d.screen != findingsScreen {
+		t.Errorf("an empty plan is still looked at: %s", d.screenText())
+	}
+	d.has("0 staged")
+}
+
+func TestPlanIsMadeOnce(t *testing.T) {
+	d := scanned(t, shopSession(t), 120, 30).press("S", "p", "esc")
+	n := d.plan.number
+	d.press("p", "esc", "p")
+	if d.plan.number != n {
+		t.Error("the same plan is made again")
+	}
+	d.press("esc").on("network-open").press("space", "p")
+	if d.plan.number == n {
+		t.Error("another plan is not made")
+	}
+}
+
+func TestPlanThatFails(t *testing.T) {
+	s := shopSession(t)
+	rules := testRules()
+	check := rules[1].Check
+	rules[1].Check = func(p *fixes.Pass) {
+		check(p)
+		p.Report(fixes.Finding{Object: fixes.Ref{Kind: fixes.KindPod, Namespace: "shop", Name: "gone"}, Path: "spec", Message: "m",
+			Fixes: []fixes.Fix{{Title: "panic", Confidence: fixes.Safe, Why: "w", Edit: func(*fixes.Draft) error { panic("index out of range") }}}})
+	}
+	s.Scan = scanOf(func() *fixes.Inventory { return shopInventory(t) }, rules)
+	d := scanned(t, s, 120, 30).on("gone").has("The change cannot be made", "index out of range")
+	d.press("S", "p").has("There is no plan", "index out of range").press("a").has("there is no plan")
+	d.press("esc", "u").has("0 staged")
+}
+
+func TestUnverifiedPlanSaysSo(t *testing.T) {
+	s := shopSession(t)
+	rules := testRules()
+	rules[1].Check = func(p *fixes.Pass) { // its fix does not close it
+		p.Report(fixes.Finding{Object: fixes.Ref{Kind: fixes.KindNamespace, Name: "shop"}, Path: "metadata", Message: "It stays.",
+			Fixes: []fixes.Fix{{Title: "do nothing", Confidence: fixes.Safe, Why: "w", Edit: func(*fixes.Draft) error { return nil }}}})
+	}
+	s.Scan = scanOf(func() *fixes.Inventory { return shopInventory(t) }, rules)
+	d := scanned(t, s, 120, 30).on("sa-token").press("j").has("the fix changes nothing")
+	d.press("S", "p").has("! not verified", "Not verified:", "Still there after the plan", "It stays.")
+	d.press("a").has("This plan is not verified")
+}
+
+func TestApply(t *testing.T) {
+	d := scanned(t, shopSession(t), 120, 30).press("S", "p", "a").has("Apply to prod?", "y apply")
+	d.press("a").has("Apply to prod?") // the key that asked does not answer
+	d.press("y").has("3 applied", "done in", "server says ok")
+	d.press("esc").has("from before the apply").press("p").has("r scans again")
+	d.press("r").has("6 findings", "0 staged").hasNot("from before the apply")
+}
+
+func TestApplyIsFollowed(t *testing.T) {
+	s := shopSession(t)
+	var report func(fixes.Outcome)
+	s.Apply = func(_ context.Context, _ *fixes.Plan, r func(fixes.Outcome)) error { report = r; return nil }
+	d := scanned(t, s, 120, 30).press("S", "p")
+	batch := d.app.startApply()().(tea.BatchMsg)
+	done := batch[0]() // the plan is handed over; its end is not told yet
+	plan := d.plan.plan
+	step := func(i int, state fixes.State) {
+		report(fixes.Outcome{Change: &plan.Changes[i], State: state})
+		d.Update(applyReport{d.apply.number})
+	}
+	step(0, fixes.Checked)
+	d.has("checking 1/3")
+	d.clock = d.clock.Add(90 * time.Second)
+	step(0, fixes.Applying)
+	step(0, fixes.Applied)
+	step(1, fixes.Applying)
+	d.has("applying 1/3", "1 applied", "1 applying", "1 pending", "1 min 30 s", "›▸ shop/agent")
+	d.press("esc").has("s stops it").press("q").has("Stop applying?").press("esc")
+	// What was reported before the end counts, though nobody looked yet.
+	report(fixes.Outcome{Change: &plan.Changes[1], State: fixes.Unchanged})
+	copied := plan.Changes[2]
+	report(fixes.Outcome{Change: &copied, State: fixes.Unknown, Detail: "no answer"})
+	d.Update(done)
+	d.has("1 applied", "1 unchanged", "1 unknown").hasNot("applying")
+}
+
+func TestApplyWithoutAClusterSaysWhy(t *testing.T) {
+	s := shopSession(t)
+	s.Apply, s.WhyNoApply = nil, "manifests are not a cluster: export them"
+	scanned(t, s, 120, 30).press("S", "p", "a").has("manifests are not a cluster: export them").hasNot("Apply to")
+}
+
+func TestALargePlanTakesTheName(t *testing.T) {
+	s := shopSession(t)
+	var objects strings.Builder
+	objects.WriteString(shop)
+	for i := range 25 {
+		fmt.Fprintf(&objects, "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: team-%02d}\n", i)
+	}
+	inv := loadInventory(t, objects.String())
+	s.Scan = scanOf(func() *fixes.Inventory { return inv }, testRules())
+	d := scanned(t, s, 100, 30).on("network-open").press("space", "p", "a").has("Type prod and press enter")
+	d.press("y", "enter").has("Type prod").press("backspace").write("pro").press("enter").has("Type prod")
+	d.write("d").press("enter").has("27 applied")
+}
+
+func TestRescanKeepsDecisions(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30).on("env[2]").press("f", "space").press("r")
+	d.has("1 staged", "fix 2 of 3", "✓ staged")
+	if !strings.Contains(d.screenText(), "›  ✓ shop/web") {
+		t.Errorf("the cursor is elsewhere:\n%s", d.screenText())
+	}
+	d.press("u").has("nothing to undo")
+}
+
+func TestScanFailsThenWorks(t *testing.T) {
+	s := shopSession(t)
+	works := s.Scan
+	fails := errors.New("no route to host\nsecond line")
+	s.Scan = func(context.Context, func(fixes.Progress)) (*fixes.Result, error) { return nil, fails }
+	d := scanned(t, s, 100, 30).has("scan failed: no route to host", "second line")
+	if !errors.Is(d.jobs.err(), fails) {
+		t.Errorf("quitting returns %v", d.jobs.err())
+	}
+	d.press("p").has("the scan failed")
+	d.session.Scan = works
+	d.press("r").has("10 findings").hasNot("failed")
+	if err := d.jobs.err(); err != nil {
+		t.Errorf("quitting returns %v", err)
+	}
+}
+
+func TestCopy(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30).press("y").has("go to a finding first").on("env[1]")
+	_, cmd := d.Update(keyPress("y"))
+	if got := fmt.Sprint(cmd()); got != "kubectl harden --rule env-secret --fix --dry-run" {
+		t.Errorf("copied %q", got)
+	}
+	d.session.Command = nil
+	d.press("y").has("no command line shows the same")
+}
+
+func TestContextOfDiff(t *testing.T) {
+	d := scanned(t, shopSession(t), 120, 60).on("agent  DaemonSet  ").on("shop/web  Deployment")
+	d.hasNot("matchLabels").press("c").has("matchLabels").press("c").has("apiVersion: apps/v1", "whole object").press("c").hasNot("apiVersion: apps/v1")
+}
+
+// TestHelpHoldsEveryKey demands that every binding is told of, that no key is
+// bound twice on a screen, and that what the help says is in the keys.
+func TestHelpHoldsEveryKey(t *testing.T) {
+	a := newApp(t.Context(), shopSession(t), options{now: time.Now})
+	for screen, list := range a.keys {
+		var all []string
+		for i := range list {
+			b := &list[i]
+			for _, k := range b.keys {
+				if slices.Contains(all, k) {
+					t.Errorf("screen %d binds %q twice", screen, k)
+				}
+				all = append(all, k)
+			}
+			if b.help != "" && b.group == "" || b.short != "" && b.help == "" {
+				t.Errorf("screen %d: %q is not told of", screen, b.keys)
+			}
+			if b.run == nil {
+				t.Errorf("screen %d: %q does nothing", screen, b.keys)
+			}
+		}
+	}
+}
+
+// TestEveryKeyEverywhere presses every key on every screen: nothing may break,
+// whatever comes in whatever order.
+func TestEveryKeyEverywhere(t *testing.T) {
+	for name, d := range everyScreen(t) {
+		for _, list := range d.keys {
+			for i := range list {
+				for _, k := range list[i].keys {
+					switch k {
+					case "q", "ctrl+c", "shift+tab", "shift+down", "shift+up", "pgdown", "pgup", "home", "end":
+						continue
+					}
+					d.press(k)
+					if got := strings.Count(d.View().Content, "\n"); got != d.lay.h-1 {
+						t.Fatalf("%s: after %q the screen has %d lines", name, k, got+1)
+					}
+				}
+			}
+		}
+	}
+}
+
+var colour = regexp.MustCompile(`\x1b\[[0-9;]*\b(3[0-9]|4[0-9]|9[0-7]|10[0-7])\b`)
+
+// TestMarksWithoutColour demands that colours never stand alone: with all
+// styles taken away, what is staged, under the cursor, or severe is still told.
+func TestMarksWithoutColour(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30).on("env[1]").press("space")
+	if !colour.MatchString(d.View().Content) {
+		t.Error("there is no colour at all")
+	}
+	text := ansi.Strip(d.View().Content)
+	for _, want := range []string{"›  ✓ shop/web", "HIGH", "safe ✓ staged", "+ "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("without colour there is no %q:\n%s", want, text)
+		}
+	}
+}
