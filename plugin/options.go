@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/kubectl/pkg/util/term"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -86,6 +88,10 @@ func (o *Options) connect() error {
 	raw, err := loader.RawConfig()
 	if err != nil {
 		return connectionError(err, "", "")
+	}
+	if clientcmdapi.IsConfigEmpty(&raw) && *o.connection.APIServer == "" && os.Getenv("KUBERNETES_SERVICE_HOST") == "" {
+		// Left alone, client-go would try localhost:8080.
+		return connectionError(clientcmd.ErrEmptyConfig, "", "")
 	}
 	o.Context = raw.CurrentContext
 	if name := *o.connection.Context; name != "" {

@@ -134,6 +134,9 @@ func connectionError(err error, host, contextName string) error {
 	if errors.As(err, &wrapped) {
 		reason = wrapped.Err
 	}
+	if errors.As(err, &network) {
+		reason = network.Err // without the address, which the host says already
+	}
 	switch {
 	case clientcmd.IsEmptyConfig(err):
 		return errors.New("no kubeconfig: set KUBECONFIG or --kubeconfig, read manifests with -f, or try --demo")
@@ -143,7 +146,7 @@ func connectionError(err error, host, contextName string) error {
 		return fmt.Errorf("the server %s refuses the credentials of context %q (401): they are wrong or expired; log in again", host, contextName)
 	case errors.As(err, &dns):
 		return fmt.Errorf("the server %s cannot be reached: no such host %s; check --context and --server", host, dns.Name)
-	case errors.As(err, &network), errors.Is(err, io.EOF), apierrors.IsTimeout(err), errors.Is(err, context.DeadlineExceeded), wrapped != nil:
+	case network != nil, errors.Is(err, io.EOF), apierrors.IsTimeout(err), errors.Is(err, context.DeadlineExceeded), wrapped != nil:
 		return fmt.Errorf("the server %s cannot be reached: %w; check --context and --server", host, reason)
 	}
 	return err

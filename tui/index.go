@@ -30,7 +30,7 @@ type item struct {
 	// object is the object's namespace and name, safe to show.
 	object string
 	// text is what a filter looks in, in lower case; name is the part of it
-	// that says which finding it is.
+	// that abbreviations are looked for in.
 	text, name string
 	// group holds the item's group for each grouping but byThreat, where an
 	// item may stand in several.
@@ -54,8 +54,8 @@ func newItems(found []*fixes.Finding) []item {
 	items := make([]item, len(found))
 	for i, f := range found {
 		it := item{f: f, object: fixes.Clean(f.Object.NamespacedName())}
-		it.name = strings.ToLower(f.Rule.ID + " " + f.Object.Kind.Name + " " + it.object + " " + f.Path)
-		parts := []string{it.name, string(f.Rule.Category), f.Severity.String(), f.ManagedBy, f.Message}
+		it.name = strings.ToLower(f.Rule.ID + " " + it.object)
+		parts := []string{it.name, f.Object.Kind.Name, f.Path, string(f.Rule.Category), f.Severity.String(), f.ManagedBy, f.Message}
 		for _, t := range f.Threats {
 			parts = append(parts, string(t))
 			if at := slices.Index(fixes.Threats(), t); at >= 0 {

@@ -34,7 +34,7 @@ func createShop(t *testing.T, verb, shop, payments string) {
 		doc = strings.NewReplacer(
 			"namespace: shop", "namespace: "+shop, "name: shop\n", "name: "+shop+"\n",
 			"namespace: payments", "namespace: "+payments, "kind: Namespace\nmetadata:\n  name: payments", "kind: Namespace\nmetadata:\n  name: "+payments,
-		).Replace(doc)
+		).Replace(doc + "\n")
 		docs = append(docs, serverSet.ReplaceAllString(doc, ""))
 	}
 	file := filepath.Join(t.TempDir(), "shop.yaml")

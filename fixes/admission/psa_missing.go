@@ -110,9 +110,14 @@ func psaFix(p *fixes.Pass, ns *corev1.Namespace, version string, t *tally) fixes
 	if rest := unset(ns); len(rest) > 0 {
 		fix.Title += ", " + strings.Join(rest, " and ") + " " + string(api.LevelRestricted)
 	}
-	if t.level == api.LevelPrivileged {
-		fix.Why = "it refuses nothing: something that runs in the namespace needs privileged"
-	} else {
+	const raised = "; fixes of its workloads in the same plan raise the level"
+	switch t.level {
+	case api.LevelPrivileged:
+		fix.Why = "it refuses nothing, since something that runs in the namespace needs privileged" + raised
+	case api.LevelBaseline:
+		fix.Why += raised
+	}
+	if t.level != api.LevelPrivileged {
 		fix.Risks = []string{
 			"A pod weaker than " + string(t.level) + " is refused from then on: a debug pod, a new workload, a rollback to an older revision.",
 		}

@@ -135,7 +135,7 @@ func TestPSAMissingWords(t *testing.T) {
 	if want := "Enforce baseline on namespace shop, warn and audit restricted"; f.Fix().Title != want {
 		t.Errorf("title %q, want %q", f.Fix().Title, want)
 	}
-	if n := len(f.Evidence); n != 7 || f.Evidence[0] != "8 pods and pod templates meet baseline" ||
+	if n := len(f.Evidence); n != 7 || f.Evidence[0] != "pods and pod templates looked at: 8; the strictest level that all meet: baseline" ||
 		!strings.HasPrefix(f.Evidence[1], "restricted refused: Deployment shop/web0: ") || f.Evidence[6] != "restricted refused by 3 more" {
 		t.Errorf("evidence %q", f.Evidence)
 	}

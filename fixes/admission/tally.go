@@ -103,7 +103,7 @@ func (t *tally) evidence() []string {
 	if t.looked == 0 {
 		return []string{"nothing runs in it"}
 	}
-	lines := []string{fmt.Sprintf("%d pods and pod templates meet %s", t.looked, t.level)}
+	lines := []string{fmt.Sprintf("pods and pod templates looked at: %d; the strictest level that all meet: %s", t.looked, t.level)}
 	next := map[api.Level]api.Level{api.LevelPrivileged: api.LevelBaseline, api.LevelBaseline: api.LevelRestricted}[t.level]
 	for i, line := range t.against {
 		if i == maxAgainst {

@@ -84,7 +84,7 @@ func capabilitiesFix(s *subject) fixes.Fix {
 	}
 	title, added := "Drop all capabilities", s.added()
 	if len(added) > 0 {
-		title += ", and add no " + join(added)
+		title += ", and no longer add " + join(added)
 	}
 	confidence, why := fixes.Safe, "the capabilities in effect stay the same"
 	for c := range s.Containers() {

@@ -76,7 +76,7 @@ API server refuses a HostProcess pod without the host's network.`)
 var (
 	hostGain = map[string]string{
 		"hostNetwork": "uses its node's network, past every NetworkPolicy",
-		"hostPID":     "sees its node's processes and can signal them",
+		"hostPID":     "sees and signals its node's processes",
 		"hostIPC":     "shares memory with its node's processes",
 	}
 	hostLoss = map[string]string{

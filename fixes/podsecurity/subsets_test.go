@@ -22,7 +22,7 @@ import (
 func TestSubsets(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	tried := 0
-	for tried < 120 {
+	for tried < 80 {
 		inv := fixes.NewInventory()
 		inv.ServerMinor = 25 + r.IntN(13)
 		d := randomDeployment(r)

@@ -1,0 +1,3 @@
+module github.com/kubectl-harden/kubectl-harden/testdata/tools/syft
+
+go 1.26.0
