@@ -39,7 +39,9 @@ type Inventory struct {
 	sorted  map[Kind][]Object
 	skips   []Skip
 	origins map[Ref]Position
-	index   map[Ref][]*corev1.Pod // pods by their topmost owner, built on demand
+	// workloads by namespace, listed on demand
+	workloads map[string][]Workload
+	index     map[Ref][]*corev1.Pod // pods by their topmost owner, built on demand
 }
 
 // NewInventory returns an empty inventory.
@@ -76,7 +78,7 @@ func (inv *Inventory) set(kind Kind, k key, obj Object) {
 	}
 	inv.objects[kind][k] = obj
 	delete(inv.sorted, kind)
-	inv.index = nil
+	inv.index, inv.workloads = nil, nil
 }
 
 // Skip records that objects could not be looked at.

@@ -233,9 +233,15 @@ func sortedKeys(maps ...map[string]any) []string {
 }
 
 func escapePointer(s string) string {
+	if !strings.ContainsAny(s, "~/") {
+		return s
+	}
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(s)
 }
 
 func unescapePointer(s string) string {
+	if !strings.Contains(s, "~") {
+		return s
+	}
 	return strings.NewReplacer("~1", "/", "~0", "~").Replace(s)
 }

@@ -129,20 +129,28 @@ func (w Workload) Finished() bool {
 // Workloads returns the workloads that nothing in the inventory controls, in
 // a namespace or (when it is empty) everywhere: the objects in which a fix
 // lasts. A workload controlled by something the inventory does not hold (a
-// custom resource, a node) is among them; [Inventory.Top] tells.
+// custom resource, a node) is among them; [Inventory.Top] tells. The slice
+// belongs to the inventory.
 func (inv *Inventory) Workloads(namespace string) []Workload {
-	var out []Workload
+	if inv.workloads == nil {
+		inv.workloads = map[string][]Workload{}
+	}
+	if list, ok := inv.workloads[namespace]; ok {
+		return list
+	}
+	list := []Workload{}
 	for _, kind := range WorkloadKinds() {
 		for _, obj := range inv.listIn(kind, namespace) {
 			if top, _ := inv.Top(obj); top != obj {
 				continue
 			}
 			if w, ok := AsWorkload(obj); ok {
-				out = append(out, w)
+				list = append(list, w)
 			}
 		}
 	}
-	return out
+	inv.workloads[namespace] = list
+	return list
 }
 
 // Pods returns the pods that a workload stands above, itself included when it
