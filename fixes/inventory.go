@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -24,8 +25,7 @@ type Skip struct {
 const OtherNamespaces = "*"
 
 // Inventory is what one scan found: typed objects, indexed by kind, in a
-// stable order. It is safe for concurrent reading once it is filled, except
-// that a kind's first [Inventory.List] sorts it.
+// stable order. It is safe for concurrent reading once it is filled.
 type Inventory struct {
 	// Live tells a running cluster from manifests: there, pods and Jobs cannot
 	// be edited in place, and status is evidence.
@@ -36,20 +36,40 @@ type Inventory struct {
 
 	base    *Inventory // what a draft overlays; nil for a scan's own inventory
 	objects map[Kind]map[key]Object
-	sorted  map[Kind][]Object
 	skips   []Skip
 	origins map[Ref]Position
-	// workloads by namespace, listed on demand
-	workloads map[string][]Workload
-	index     map[Ref][]*corev1.Pod // pods by their topmost owner, built on demand
+
+	mu      sync.Mutex // guards derived
+	derived derived
+}
+
+// derived is what follows from an inventory's objects. It is made on demand,
+// and dropped when an object that it rests on is added.
+type derived struct {
+	sorted    map[Kind][]Object
+	workloads map[string][]Workload // by namespace
+	podsByTop map[Ref][]*corev1.Pod // by the topmost owner
+}
+
+// derive returns what get finds among what was derived before, or makes it.
+// It is made without the lock: making one may need another.
+func derive[T any](inv *Inventory, get func(*derived) (T, bool), make func() T, keep func(*derived, T)) T {
+	inv.mu.Lock()
+	v, ok := get(&inv.derived)
+	inv.mu.Unlock()
+	if ok {
+		return v
+	}
+	v = make()
+	inv.mu.Lock()
+	defer inv.mu.Unlock()
+	keep(&inv.derived, v)
+	return v
 }
 
 // NewInventory returns an empty inventory.
 func NewInventory() *Inventory {
-	return &Inventory{
-		objects: map[Kind]map[key]Object{},
-		sorted:  map[Kind][]Object{},
-	}
+	return &Inventory{objects: map[Kind]map[key]Object{}}
 }
 
 // key identifies an object among those of its kind.
@@ -77,8 +97,10 @@ func (inv *Inventory) set(kind Kind, k key, obj Object) {
 		inv.objects[kind] = map[key]Object{}
 	}
 	inv.objects[kind][k] = obj
-	delete(inv.sorted, kind)
-	inv.index, inv.workloads = nil, nil
+	delete(inv.derived.sorted, kind)
+	if slices.Contains(WorkloadKinds(), kind) {
+		inv.derived.workloads, inv.derived.podsByTop = nil, nil
+	}
 }
 
 // Skip records that objects could not be looked at.
@@ -156,9 +178,18 @@ func (inv *Inventory) List(kind Kind) []Object {
 	if inv.base != nil && len(inv.objects[kind]) == 0 {
 		return inv.base.List(kind)
 	}
-	if list, ok := inv.sorted[kind]; ok {
-		return list
-	}
+	return derive(inv,
+		func(d *derived) ([]Object, bool) { list, ok := d.sorted[kind]; return list, ok },
+		func() []Object { return inv.sort(kind) },
+		func(d *derived, list []Object) {
+			if d.sorted == nil {
+				d.sorted = map[Kind][]Object{}
+			}
+			d.sorted[kind] = list
+		})
+}
+
+func (inv *Inventory) sort(kind Kind) []Object {
 	own := inv.objects[kind]
 	list := make([]Object, 0, len(own))
 	if inv.base != nil {
@@ -177,7 +208,6 @@ func (inv *Inventory) List(kind Kind) []Object {
 		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()),
 			cmp.Compare(a.GetSelfLink(), b.GetSelfLink()))
 	})
-	inv.sorted[kind] = list
 	return list
 }
 

@@ -58,14 +58,17 @@ func (inv *Inventory) podsByTop() map[Ref][]*corev1.Pod {
 	if inv.base != nil {
 		return inv.base.podsByTop()
 	}
-	if inv.index == nil {
-		inv.index = map[Ref][]*corev1.Pod{}
-		for _, pod := range Objects[*corev1.Pod](inv, "") {
-			if top, _ := inv.Top(pod); top != Object(pod) {
-				ref := RefOf(top)
-				inv.index[ref] = append(inv.index[ref], pod)
+	return derive(inv,
+		func(d *derived) (map[Ref][]*corev1.Pod, bool) { return d.podsByTop, d.podsByTop != nil },
+		func() map[Ref][]*corev1.Pod {
+			index := map[Ref][]*corev1.Pod{}
+			for _, pod := range Objects[*corev1.Pod](inv, "") {
+				if top, _ := inv.Top(pod); top != Object(pod) {
+					ref := RefOf(top)
+					index[ref] = append(index[ref], pod)
+				}
 			}
-		}
-	}
-	return inv.index
+			return index
+		},
+		func(d *derived, index map[Ref][]*corev1.Pod) { d.podsByTop = index })
 }

@@ -132,13 +132,19 @@ func (w Workload) Finished() bool {
 // custom resource, a node) is among them; [Inventory.Top] tells. The slice
 // belongs to the inventory.
 func (inv *Inventory) Workloads(namespace string) []Workload {
-	if inv.workloads == nil {
-		inv.workloads = map[string][]Workload{}
-	}
-	if list, ok := inv.workloads[namespace]; ok {
-		return list
-	}
-	list := []Workload{}
+	return derive(inv,
+		func(d *derived) ([]Workload, bool) { list, ok := d.workloads[namespace]; return list, ok },
+		func() []Workload { return inv.tops(namespace) },
+		func(d *derived, list []Workload) {
+			if d.workloads == nil {
+				d.workloads = map[string][]Workload{}
+			}
+			d.workloads[namespace] = list
+		})
+}
+
+func (inv *Inventory) tops(namespace string) []Workload {
+	var list []Workload
 	for _, kind := range WorkloadKinds() {
 		for _, obj := range inv.listIn(kind, namespace) {
 			if top, _ := inv.Top(obj); top != obj {
@@ -149,7 +155,6 @@ func (inv *Inventory) Workloads(namespace string) []Workload {
 			}
 		}
 	}
-	inv.workloads[namespace] = list
 	return list
 }
 
