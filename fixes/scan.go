@@ -1,6 +1,10 @@
 package fixes
 
-import "slices"
+import (
+	"runtime"
+	"slices"
+	"sync"
+)
 
 // Result is what a scan found.
 type Result struct {
@@ -33,29 +37,48 @@ func NewScanner(inv *Inventory, rules []*Rule) *Scanner {
 // kind, and returns the findings of the rules that could run for it.
 func (s *Scanner) Loaded(kind Kind) []*Finding {
 	s.loaded[kind] = true
-	var found []*Finding
+	var ready []*Rule
 	s.waiting = slices.DeleteFunc(s.waiting, func(r *Rule) bool {
 		for _, k := range r.Kinds {
 			if !s.loaded[k] {
 				return false
 			}
 		}
-		found = append(found, r.Run(s.result.Inventory)...)
+		ready = append(ready, r)
 		return true
 	})
-	s.result.Findings = append(s.result.Findings, found...)
-	return found
+	return s.run(ready)
 }
 
 // Result returns what was found, in reading order. Rules that still wait for
 // a kind run now, on what is there.
 func (s *Scanner) Result() *Result {
-	for _, r := range s.waiting {
-		s.result.Findings = append(s.result.Findings, r.Run(s.result.Inventory)...)
-	}
+	s.run(s.waiting)
 	s.waiting = nil
 	SortFindings(s.result.Findings)
 	return &s.result
+}
+
+// run checks rules side by side: they only read.
+func (s *Scanner) run(rules []*Rule) []*Finding {
+	found := make([][]*Finding, len(rules))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(len(rules), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := range next {
+				found[i] = rules[i].Run(s.result.Inventory)
+			}
+		})
+	}
+	for i := range rules {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	all := slices.Concat(found...)
+	s.result.Findings = append(s.result.Findings, all...)
+	return all
 }
 
 // Scan judges an inventory that is complete.

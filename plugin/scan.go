@@ -39,12 +39,10 @@ func (o *Options) scanShown(ctx context.Context) (*fixes.Result, error) {
 
 func (o *Options) print(result *fixes.Result) error {
 	switch o.Output {
-	case outputJSON, outputYAML:
-		r := report.New(o.Context, o.Now(), result.Inventory, result.Findings)
-		if o.Output == outputYAML {
-			return r.YAML(o.Out)
-		}
-		return r.JSON(o.Out)
+	case outputJSON:
+		return report.JSON(o.Out, o.Context, o.Now(), result.Inventory, result.Findings)
+	case outputYAML:
+		return report.New(o.Context, o.Now(), result.Inventory, result.Findings).YAML(o.Out)
 	case outputName:
 		return errors.Join(report.Names(o.Out, result.Findings), o.saySkipped(result.Inventory))
 	}

@@ -234,6 +234,18 @@ func TestApplyIsFollowed(t *testing.T) {
 	d.has("1 applied", "1 unchanged", "1 unknown").hasNot("applying")
 }
 
+// TestAnApplyThatEndsEarly demands that no change is left without an end.
+func TestAnApplyThatEndsEarly(t *testing.T) {
+	s := shopSession(t)
+	s.Apply = func(_ context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
+		report(fixes.Outcome{Change: &plan.Changes[0], State: fixes.Checked})
+		report(fixes.Outcome{Change: &plan.Changes[1], State: fixes.Applying})
+		return fmt.Errorf("no answer: %w", context.Canceled)
+	}
+	d := scanned(t, s, 120, 30).press("S", "p", "a", "y").has("1 unknown", "2 not attempted", "stopped: no answer")
+	d.press("r").has("4 staged") // what was not made is still wanted
+}
+
 func TestApplyWithoutAClusterSaysWhy(t *testing.T) {
 	s := shopSession(t)
 	s.Apply, s.WhyNoApply = nil, "manifests are not a cluster: export them"

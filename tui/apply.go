@@ -169,6 +169,9 @@ func (a *app) onApplyDone(msg applyDone) {
 	v.feed.end()
 	v.running, v.ended, v.err = false, true, msg.err
 	v.took = a.opts.now().Sub(v.started)
+	if msg.err != nil {
+		v.giveUp()
+	}
 	a.overlay = nil // a question whether to stop has no point any more
 	if msg.err == nil {
 		a.saved = v.version
@@ -183,6 +186,23 @@ func (a *app) onApplyDone(msg applyDone) {
 		text = "stopped: "
 	}
 	a.say(bad, text+fixes.Clean(firstLine(msg.err.Error())))
+}
+
+// giveUp says of the changes whose end was not reported what is known now
+// that nothing goes on any more.
+func (v *applyView) giveUp() {
+	for i := range v.rows {
+		r := &v.rows[i]
+		was := r.state
+		switch was {
+		case fixes.Pending, fixes.Checked:
+			r.state = fixes.NotAttempted
+		case fixes.Applying:
+			r.state = fixes.Unknown
+		}
+		v.counts[was]--
+		v.counts[r.state]++
+	}
 }
 
 // worst returns the first change that did not go well.

@@ -149,10 +149,7 @@ func (a *app) fixDetail(id int32, w int) []string {
 	}
 	if fix.Edit == nil {
 		out = append(out, "")
-		for line := range strings.Lines(fixes.CleanLines(fix.Steps)) {
-			out = append(out, a.prose(strings.TrimRight(line, "\n"), w)...)
-		}
-		return out
+		return append(out, a.flow(fixes.CleanLines(fix.Steps), true, w)...)
 	}
 	out = append(out, "")
 	key, _, _ := a.previewWanted()
@@ -187,10 +184,45 @@ func (a *app) heading(left, right string, w int) string {
 	return left + a.styles.faint.Render(strings.Repeat(g, fill)) + right
 }
 
-// prose wraps a line of text and keeps its indentation.
-func (a *app) prose(line string, w int) []string {
-	rest := strings.TrimLeft(line, " ")
-	return hang(strings.Repeat(" ", min(len(line)-len(rest), w/2)), rest, w)
+// flow wraps text that may have been wrapped before: lines run on into the
+// next, but for headings, items, and code, which is set in. Where steps are
+// told, a line that ends a sentence ends its paragraph too.
+func (a *app) flow(text string, steps bool, w int) []string {
+	var out, para []string
+	end := func() {
+		if len(para) > 0 {
+			out = append(out, wrap(strings.Join(para, " "), w)...)
+			para = nil
+		}
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		line = strings.ReplaceAll(line, "\t", "    ")
+		rest := strings.TrimLeft(line, " ")
+		in := len(line) - len(rest)
+		switch {
+		case rest == "":
+			end()
+			out = append(out, "")
+		case strings.HasPrefix(line, "#"):
+			end()
+			for _, part := range wrap(strings.TrimLeft(line, "# "), w) {
+				out = append(out, a.styles.bold.Render(part))
+			}
+		case in >= 4, in > 0 && len(para) == 0:
+			end()
+			out = append(out, hang(strings.Repeat(" ", min(in, w/2)), rest, w)...)
+		case strings.HasPrefix(line, "- "), strings.HasPrefix(line, "* "), strings.HasPrefix(line, "|"):
+			end()
+			para = append(para, line)
+		default:
+			para = append(para, rest)
+			if steps && strings.ContainsAny(rest[len(rest)-1:], ".:;!?") {
+				end()
+			}
+		}
+	}
+	end()
+	return out
 }
 
 // groupDetail sums a group up; for a rule it also explains it.
@@ -273,32 +305,7 @@ func (a *app) ruleDetail(r *fixes.Rule, w int) []string {
 	}
 	out := a.fact("threats", strings.Join(threats, " "+a.glyphs.dot+" "), w)
 	out = append(out, "")
-	for para := range strings.SplitSeq(strings.TrimSpace(r.Docs), "\n\n") {
-		var text []string
-		flush := func() {
-			if len(text) > 0 {
-				out = append(out, wrap(strings.Join(text, " "), w)...)
-				text = nil
-			}
-		}
-		for line := range strings.SplitSeq(para, "\n") {
-			switch {
-			case strings.HasPrefix(line, "#"):
-				flush()
-				out = append(out, a.styles.bold.Render(fit(strings.TrimLeft(line, "# "), w, a.glyphs.ellipsis)))
-			case strings.HasPrefix(line, "  "), strings.HasPrefix(line, "\t"):
-				flush()
-				out = append(out, a.prose(line, w)...)
-			case strings.HasPrefix(line, "- "), strings.HasPrefix(line, "* "), strings.HasPrefix(line, "|"):
-				flush()
-				text = append(text, line)
-			default:
-				text = append(text, strings.TrimSpace(line))
-			}
-		}
-		flush()
-		out = append(out, "")
-	}
+	out = append(append(out, a.flow(r.Docs, false, w)...), "")
 	for i, ref := range r.References {
 		out = append(out, a.fact(map[bool]string{true: "see"}[i == 0], ref.Framework+" "+ref.ID, w)...)
 		out = append(out, a.fact("", ref.URL, w)...)

@@ -31,7 +31,7 @@ func findingsKeys() []binding {
 			off: (*app).cannotPlan, run: (*app).openPlan},
 		{keys: []string{"e"}, help: "export the plan to files", group: toAct,
 			off: (*app).cannotExport, run: do((*app).askExport)},
-		{keys: []string{"/"}, short: "filter", help: "filter: words, !word for without", group: toLook,
+		{keys: []string{"/"}, short: "filter", help: "filter: words, !word for without (!manual, pay high)", group: toLook,
 			run: do((*app).startFilter)},
 		{keys: []string{"o"}, short: "group", help: "group by rule, namespace, object or threat", group: toLook,
 			off: (*app).noFindings, run: do((*app).nextGrouping)},

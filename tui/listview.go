@@ -131,9 +131,9 @@ func (a *app) groupRow(id int32, cursor bool) string {
 		chosen = fmt.Sprintf("%d%s", t.staged, a.glyphs.staged)
 	}
 	left := []cell{{text: arrow + " "}, {text: g.label, style: a.styles.bold}}
-	count, mark := "%6d", "%6s "
+	count, mark := " %4d", " %5s "
 	if a.lay.left.w < 44 {
-		count, mark = "%4d", "%5s "
+		count, mark = " %3d", " %4s "
 	}
 	right := []cell{
 		{text: fmt.Sprintf(" %4s", severityWord(g.severity)), style: a.styles.severity[g.severity]},

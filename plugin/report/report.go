@@ -2,7 +2,10 @@
 package report
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -100,17 +103,22 @@ type Skip struct {
 
 // New builds the report of a scan's findings.
 func New(context string, at time.Time, inv *fixes.Inventory, findings []*fixes.Finding) Report {
-	r := Report{
-		SchemaVersion: SchemaVersion, Context: context, GeneratedAt: at.UTC().Truncate(time.Second),
-		Summary:    Summarize(findings),
-		Findings:   make([]Finding, 0, len(findings)),
-		Suppressed: []Finding{},
-		Skipped:    Skips(inv),
-	}
+	r := head(context, at, inv, findings)
+	r.Findings = make([]Finding, 0, len(findings))
 	for _, f := range findings {
 		r.Findings = append(r.Findings, describe(inv, f))
 	}
 	return r
+}
+
+// head is a report without its findings.
+func head(context string, at time.Time, inv *fixes.Inventory, findings []*fixes.Finding) Report {
+	return Report{
+		SchemaVersion: SchemaVersion, Context: context, GeneratedAt: at.UTC().Truncate(time.Second),
+		Summary:  Summarize(findings),
+		Findings: []Finding{}, Suppressed: []Finding{},
+		Skipped: Skips(inv),
+	}
 }
 
 // Summarize counts findings.
@@ -185,12 +193,35 @@ func orEmpty(s []string) []string {
 	return s
 }
 
-// JSON writes the report as indented JSON.
-func (r Report) JSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
+// JSON writes the report of a scan as JSON, a line for each finding. It holds
+// no more than one of them at a time: a large cluster has tens of thousands.
+func JSON(w io.Writer, context string, at time.Time, inv *fixes.Inventory, findings []*fixes.Finding) error {
+	text, err := json.Marshal(head(context, at, inv, findings))
+	if err != nil {
+		return err
+	}
+	const empty = `"findings":[]`
+	before, after, ok := bytes.Cut(text, []byte(empty))
+	if !ok {
+		return errors.New("the report's head has no findings to fill in")
+	}
+	out := bufio.NewWriterSize(w, 1<<16)
+	enc := json.NewEncoder(out) // ends each value with a newline
 	enc.SetEscapeHTML(false)
-	return enc.Encode(r)
+	out.Write(before)
+	out.WriteString(`"findings":[`)
+	for i, f := range findings {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		if err := enc.Encode(describe(inv, f)); err != nil {
+			return err
+		}
+	}
+	out.WriteByte(']')
+	out.Write(after)
+	out.WriteByte('\n')
+	return out.Flush()
 }
 
 // YAML writes the report as YAML, with the fields of the JSON.

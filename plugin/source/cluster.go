@@ -54,10 +54,10 @@ func (c *Cluster) Load(ctx context.Context, kinds []fixes.Kind, emit func(Batch)
 	namespaces := sync.OnceValues(func() ([]string, error) { return c.listNamespaces(ctx) })
 	for _, kind := range kinds {
 		group.Go(func() error {
+			var slimmer slimmer // of one kind: pages come one after another
 			skips, err := c.load(ctx, kind, namespaces, func(objects []fixes.Object) {
 				for _, obj := range objects {
-					obj.SetManagedFields(nil) // often half of an object, and no rule reads them
-					fixes.SetOrigin(obj, "")
+					slimmer.slim(obj)
 				}
 				one(Batch{Kind: kind, Objects: objects})
 			})
