@@ -98,12 +98,7 @@ func (f *Fix) manual(why, steps string) {
 
 // settle fits the fixes to what stands above the object.
 func (f *Finding) settle(inv *Inventory) {
-	for i := range f.Fixes {
-		f.Fixes[i].Title, f.Fixes[i].Why = Clean(f.Fixes[i].Title), Clean(f.Fixes[i].Why)
-		for j := range f.Fixes[i].Risks {
-			f.Fixes[i].Risks[j] = Clean(f.Fixes[i].Risks[j])
-		}
-	}
+	defer f.cleanFixes()
 	obj := inv.Get(f.Object)
 	if obj == nil {
 		return
@@ -131,6 +126,17 @@ func (f *Finding) settle(inv *Inventory) {
 			fix.lower(Review, f.ManagedBy+" manages this object and may put it back: make the change at its source too")
 		case IsSystemNamespace(f.Object.Namespace):
 			fix.lower(Review, "the cluster itself depends on what runs in "+f.Object.Namespace)
+		}
+	}
+}
+
+// cleanFixes makes the texts of the fixes safe to show: they name objects.
+func (f *Finding) cleanFixes() {
+	for i := range f.Fixes {
+		fix := &f.Fixes[i]
+		fix.Title, fix.Why, fix.Steps = Clean(fix.Title), Clean(fix.Why), CleanLines(fix.Steps)
+		for j := range fix.Risks {
+			fix.Risks[j] = Clean(fix.Risks[j])
 		}
 	}
 }

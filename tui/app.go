@@ -140,7 +140,7 @@ func (a *app) onKey(msg tea.KeyPressMsg) tea.Cmd {
 		a.interrupted = true
 		return tea.Quit
 	}
-	if key == "ctrl+z" {
+	if key == "ctrl+z" && !a.apply.running { // an apply must not stand still
 		return tea.Suspend
 	}
 	a.notice = notice{}

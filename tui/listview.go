@@ -147,7 +147,11 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	it := &a.list.items[r.item]
 	mark, markStyle := a.glyphs.none, a.styles.faint
 	word, wordStyle := "no fix", a.styles.faint
-	if fix := it.fix(); fix != nil {
+	fix := it.fix()
+	if staged, ok := a.dec.staged(r.item); ok {
+		fix = &it.f.Fixes[staged]
+	}
+	if fix != nil {
 		word, wordStyle = fix.Confidence.String(), a.styles.confidence[fix.Confidence]
 		if fix.Edit != nil {
 			mark = a.glyphs.unstaged

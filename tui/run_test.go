@@ -90,8 +90,8 @@ func (t *terminal) settings() string {
 	return string(out)
 }
 
-func (t *terminal) start(ctx context.Context, s Session) *terminal {
-	go func() { t.ended <- Run(ctx, s, t.tty, t.tty) }()
+func (t *terminal) start(ctx context.Context, s Session, opts ...Option) *terminal {
+	go func() { t.ended <- Run(ctx, s, t.tty, t.tty, opts...) }()
 	return t
 }
 
@@ -161,7 +161,7 @@ func TestRun(t *testing.T) {
 	s := shopSession(t)
 	inv := shopInventory(t)
 	s.Scan, s.Apply = scanOf(func() *fixes.Inventory { return inv }, catalog.Rules()), applyAll(inv)
-	term := newTerminal(t, 120, 40).start(t.Context(), s).wait("prod · all namespaces", "findings in", "sa-token-automounted")
+	term := newTerminal(t, 120, 40).start(t.Context(), s, WithoutAnimation(), WithClock(time.Now)).wait("prod · all namespaces", "findings in", "sa-token-automounted")
 	term.typed("S").wait("safe; u undoes")
 	term.typed("p").wait("verified", "the whole plan", "restart")
 	term.typed("a").wait("Apply to prod?")
@@ -175,6 +175,33 @@ func TestRun(t *testing.T) {
 	term.typed("q")
 	if err := term.end(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestRunMoves(t *testing.T) {
+	s := shopSession(t)
+	s.Scan = func(ctx context.Context, _ func(fixes.Progress)) (*fixes.Result, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	term := newTerminal(t, 80, 24).start(t.Context(), s)
+	for _, frame := range unicodeGlyphs.spinner[:3] {
+		term.wait("scanning " + frame)
+	}
+	term.typed("q")
+	if err := term.end(); err != nil {
+		t.Error(err)
+	}
+	term = newTerminal(t, 80, 24).start(t.Context(), s, WithoutAnimation()).wait("scanning").typed("q")
+	if err := term.end(); err != nil {
+		t.Error(err)
+	}
+	for _, frame := range unicodeGlyphs.spinner {
+		term.mu.Lock()
+		if strings.Contains(term.raw.String(), frame) {
+			t.Errorf("%s moves without animation", frame)
+		}
+		term.mu.Unlock()
 	}
 }
 
@@ -213,6 +240,16 @@ func TestRunInterrupted(t *testing.T) {
 	term := newTerminal(t, 80, 24).start(t.Context(), s).wait("scanning", "env-secret")
 	<-began
 	term.typed("\x03")
+	if err := term.end(); !errors.Is(err, ErrInterrupted) {
+		t.Errorf("Run returns %v", err)
+	}
+}
+
+func TestRunInterruptedBySignal(t *testing.T) {
+	term := newTerminal(t, 80, 24).start(t.Context(), shopSession(t)).wait("10 findings in")
+	if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
 	if err := term.end(); !errors.Is(err, ErrInterrupted) {
 		t.Errorf("Run returns %v", err)
 	}

@@ -55,7 +55,6 @@ type options struct {
 	now      func() time.Time
 	animate  bool          // spinner and running clocks
 	interval time.Duration // between two looks at what a scan or apply reported
-	program  []tea.ProgramOption
 }
 
 // WithClock replaces the clock that elapsed times are taken from.
@@ -80,11 +79,15 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	a := newApp(ctx, s, o)
-	_, err := tea.NewProgram(a, programOptions(ctx, s, o, in, out)...).Run()
+	p := tea.NewProgram(a, programOptions(s, in, out)...)
+	// Quitting waits for the reading of keys to end; killing, which is what
+	// Bubble Tea does by itself at the end of a context, does not.
+	defer context.AfterFunc(ctx, p.Quit)()
+	_, err := p.Run()
 	stopped := ctx.Err() // before cancel: by whoever called
 	cancel()
 	a.jobs.close()
-	if a.interrupted || errors.Is(err, tea.ErrInterrupted) {
+	if a.interrupted {
 		return errors.Join(ErrInterrupted, a.jobs.applyErr())
 	}
 	if stopped != nil {
@@ -96,10 +99,19 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 	return a.jobs.err()
 }
 
-func programOptions(ctx context.Context, s Session, o options, in io.Reader, out io.Writer) []tea.ProgramOption {
-	list := []tea.ProgramOption{tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out)}
+func programOptions(s Session, in io.Reader, out io.Writer) []tea.ProgramOption {
+	list := []tea.ProgramOption{tea.WithInput(in), tea.WithOutput(out), tea.WithFilter(interruptQuits)}
 	if s.NoColor {
 		list = append(list, tea.WithColorProfile(min(colorprofile.Detect(out, os.Environ()), colorprofile.ASCII)))
 	}
-	return append(list, o.program...)
+	return list
+}
+
+// interruptQuits makes SIGINT quit as ctrl+c does.
+func interruptQuits(m tea.Model, msg tea.Msg) tea.Msg {
+	if _, ok := msg.(tea.InterruptMsg); ok {
+		m.(*app).interrupted = true
+		return tea.QuitMsg{}
+	}
+	return msg
 }

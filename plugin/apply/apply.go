@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -47,6 +48,7 @@ func (a *Applier) DryRun(ctx context.Context, plan *fixes.Plan, report func(fixe
 	var failed error
 	for i := range plan.Changes {
 		out := a.send(ctx, &plan.Changes[i], true)
+		out.Warnings = unexpected(plan, out)
 		report(out)
 		switch out.State {
 		case fixes.Stale:
@@ -78,6 +80,7 @@ func (a *Applier) Write(ctx context.Context, plan *fixes.Plan, report func(fixes
 		// A write that has begun is brought to its end: cut off in the middle,
 		// nobody would know whether it was made.
 		out := a.send(context.WithoutCancel(ctx), c, false)
+		out.Warnings = unexpected(plan, out)
 		report(out)
 		switch out.State {
 		case fixes.Applied:
@@ -228,6 +231,23 @@ func isRefusal(err error) bool {
 	}
 	code := status.Status().Code
 	return code >= 400 && code < 500 && !apierrors.IsTimeout(err)
+}
+
+// unexpected returns the warnings without those about pods that the plan is
+// about to replace: when a namespace's level is raised, Pod Security Admission
+// warns of every pod that runs, a line each after a first one.
+func unexpected(plan *fixes.Plan, out fixes.Outcome) []string {
+	if out.Change.Object.Kind != fixes.KindNamespace {
+		return out.Warnings
+	}
+	replaced := slices.ContainsFunc(plan.Changes, func(c fixes.Change) bool {
+		return c.Object.Namespace == out.Change.Object.Name && c.Restarts()
+	})
+	first := slices.IndexFunc(out.Warnings, func(w string) bool { return strings.HasPrefix(w, "existing pods in namespace") })
+	if !replaced || first < 0 {
+		return out.Warnings
+	}
+	return out.Warnings[:first]
 }
 
 // clean makes a text of the server one line, without the secrets of the

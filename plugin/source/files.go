@@ -109,7 +109,7 @@ func (f *Files) documents(ctx context.Context) ([]document, error) {
 	var docs []document
 	for _, path := range f.Paths {
 		if path == "-" {
-			text, err := io.ReadAll(f.Stdin)
+			text, err := readAll(ctx, f.Stdin)
 			if err != nil {
 				return nil, fmt.Errorf("read standard input: %w", err)
 			}
@@ -129,6 +129,26 @@ func (f *Files) documents(ctx context.Context) ([]document, error) {
 		}
 	}
 	return docs, nil
+}
+
+// readAll reads to the end, or until the context ends: a terminal or a pipe
+// may never come to one.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	type result struct {
+		text []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() { // ends with the process if nothing comes: a read cannot be called off
+		text, err := io.ReadAll(r)
+		done <- result{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case got := <-done:
+		return got.text, got.err
+	}
 }
 
 // walk lists the manifests at a path, in a stable order. A file that is named
