@@ -76,6 +76,10 @@ func (o *Options) writePlan(plan *fixes.Plan, result *fixes.Result, answers []fi
 	case outputJSON:
 		return export.JSON(o.Out, plan, result.Inventory, answers)
 	case outputKustomize:
+		if len(plan.Changes) == 0 {
+			fmt.Fprintf(o.ErrOut, "%s was not made: there is nothing to put into it.\n", o.OutputDir)
+			return nil
+		}
 		if err := export.Kustomize(o.OutputDir, plan, secrets.Redact); err != nil {
 			return err
 		}

@@ -7,12 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
-
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -200,44 +196,6 @@ func (w folder) patched(c fixes.Change, redact fixes.Redactor) (string, patch, e
 	}}, w.file(path, text, 0o644)
 }
 
-// patchText returns a strategic merge patch where one is exact, else a JSON
-// patch of the base.
-func patchText(c fixes.Change, base map[string]any) ([]byte, error) {
-	body, patchType, err := c.MergePatch()
-	if err != nil {
-		return nil, err
-	}
-	if patchType != "strategic" {
-		after, err := c.Manifest()
-		if err != nil {
-			return nil, err
-		}
-		ops, err := fixes.DiffJSON(base, after)
-		if err != nil {
-			return nil, err
-		}
-		return yaml.JSONToYAML(ops)
-	}
-	body["apiVersion"], body["kind"] = c.Object.Kind.APIVersion(), c.Object.Kind.Name
-	meta, _ := body["metadata"].(map[string]any)
-	if meta == nil {
-		meta = map[string]any{}
-		body["metadata"] = meta
-	}
-	meta["name"] = c.Object.Name
-	if c.Object.Namespace != "" {
-		meta["namespace"] = c.Object.Namespace
-	}
-	// What Manifest leaves out of the base cannot be patched there.
-	if annotations, ok := meta["annotations"].(map[string]any); ok {
-		delete(annotations, corev1.LastAppliedConfigAnnotation)
-		if len(annotations) == 0 {
-			delete(meta, "annotations")
-		}
-	}
-	return yaml.Marshal(body)
-}
-
 // anchor makes kustomize, which reads a target's fields as regular
 // expressions, match a name as it stands.
 func anchor(s string) string {
@@ -245,50 +203,6 @@ func anchor(s string) string {
 		return ""
 	}
 	return "^" + regexp.QuoteMeta(s) + "$"
-}
-
-// baseManifest returns the object as it is, without the secret values that
-// the change removes.
-func baseManifest(c fixes.Change, redact fixes.Redactor) (map[string]any, error) {
-	manifest := func(obj fixes.Object) (map[string]any, error) { return fixes.Change{After: obj}.Manifest() }
-	before, err := manifest(c.Before)
-	if err != nil {
-		return nil, err
-	}
-	masked, err := manifest(redact(c.Before))
-	if err != nil {
-		return nil, err
-	}
-	after, err := manifest(c.After)
-	if err != nil {
-		return nil, err
-	}
-	dropRemovedSecrets(before, masked, after)
-	return before, nil
-}
-
-func dropRemovedSecrets(before, masked, after any) {
-	switch b := before.(type) {
-	case map[string]any:
-		m, _ := masked.(map[string]any)
-		a, _ := after.(map[string]any)
-		for key := range b {
-			if _, kept := a[key]; !kept && !reflect.DeepEqual(b[key], m[key]) {
-				delete(b, key)
-				continue
-			}
-			dropRemovedSecrets(b[key], m[key], a[key])
-		}
-	case []any:
-		m, _ := masked.([]any)
-		a, _ := after.([]any)
-		if len(m) != len(b) || len(a) != len(b) {
-			return
-		}
-		for i := range b {
-			dropRemovedSecrets(b[i], m[i], a[i])
-		}
-	}
 }
 
 // unsafeInName are the characters that a file name is not given: names in a
