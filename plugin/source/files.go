@@ -86,7 +86,10 @@ func (f *Files) place(objects []parsed) {
 	seen := map[fixes.Ref]bool{}
 	for _, o := range objects {
 		kind, _ := fixes.KindOf(o.obj)
-		if f.Namespace != "" && kind.Namespaced && o.obj.GetNamespace() == "" {
+		switch {
+		case !kind.Namespaced:
+			o.obj.SetNamespace("") // means nothing there, and would hide that two are one
+		case o.obj.GetNamespace() == "":
 			o.obj.SetNamespace(f.Namespace)
 		}
 		ref := fixes.RefOf(o.obj)

@@ -106,7 +106,7 @@ func parseDocument(doc document) ([]parsed, []fixes.Skip, error) {
 
 // parseObject decodes an object, or each item of a list; items may leave out
 // what the list says of their kind.
-func parseObject(raw []byte, listed schema.GroupVersionKind) ([]fixes.Object, []fixes.Skip, error) {
+func parseObject(raw []byte, listed schema.GroupVersionKind) (objects []fixes.Object, skips []fixes.Skip, err error) {
 	var head struct {
 		metav1.TypeMeta `json:",inline"`
 		Items           []json.RawMessage `json:"items"`
@@ -119,8 +119,6 @@ func parseObject(raw []byte, listed schema.GroupVersionKind) ([]fixes.Object, []
 		gvk = listed
 	}
 	if items, ok := strings.CutSuffix(gvk.Kind, "List"); ok {
-		var objects []fixes.Object
-		var skips []fixes.Skip
 		for i, item := range head.Items {
 			o, s, err := parseObject(item, gvk.GroupVersion().WithKind(items))
 			if err != nil {
@@ -133,14 +131,17 @@ func parseObject(raw []byte, listed schema.GroupVersionKind) ([]fixes.Object, []
 	if gvk.Kind == "" {
 		return nil, nil, nil
 	}
+	if kind, ok := succeeded(gvk); ok {
+		gvk = kind.GVK()
+		if raw, err = withAPIVersion(raw, kind.APIVersion()); err != nil {
+			return nil, nil, err
+		}
+	}
 	kind, ok := fixes.LookupKind(gvk.GroupKind())
 	if ok && kind.Version != gvk.Version {
 		return nil, []fixes.Skip{{Resource: kind.String(), Reason: "version " + gvk.Version + " is not read, only " + kind.Version}}, nil
 	}
 	if !ok {
-		if gvk.Group == "extensions" {
-			return nil, []fixes.Skip{{Resource: strings.ToLower(gvk.Kind) + ".extensions", Reason: "the API group extensions was removed from Kubernetes"}}, nil
-		}
 		return nil, nil, nil
 	}
 	obj, _, err := scheme.Codecs.UniversalDeserializer().Decode(raw, &gvk, nil)
