@@ -104,9 +104,14 @@ func (inv *Inventory) set(kind Kind, k key, obj Object) {
 }
 
 // Skip records that objects could not be looked at.
-func (inv *Inventory) Skip(s Skip) { inv.skips = append(inv.skips, s) }
+func (inv *Inventory) Skip(s Skip) {
+	at, _ := slices.BinarySearchFunc(inv.skips, s, func(a, b Skip) int {
+		return cmp.Or(cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Namespace, b.Namespace))
+	})
+	inv.skips = slices.Insert(inv.skips, at, s)
+}
 
-// Skips lists what could not be looked at.
+// Skips lists what could not be looked at, in order.
 func (inv *Inventory) Skips() []Skip {
 	if inv.base != nil {
 		return inv.base.Skips()

@@ -50,7 +50,7 @@ func (o *Options) print(result *fixes.Result) error {
 	if err := table.Write(o.Out, result.Findings); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(o.Out, table.Summary(report.Summarize(result.Findings)))
+	_, err := fmt.Fprintln(o.Out, table.Summary(report.Summarize(result.Findings), len(result.Inventory.Skips()) == 0))
 	return errors.Join(err, o.saySkipped(result.Inventory))
 }
 

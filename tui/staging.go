@@ -73,7 +73,7 @@ func (a *app) toggleGroup(g int32) {
 	}
 	label := a.list.groups[a.list.by][g].label
 	if len(stage) == 0 {
-		a.decide(fmt.Sprintf("unstaged %d of %s", len(drop), label), drop)
+		a.decideAndSay(fmt.Sprintf("unstaged %d of %s", len(drop), label), drop)
 		return
 	}
 	a.decide(fmt.Sprintf("staged %d of %s", len(stage), label), stage)
@@ -93,15 +93,17 @@ func (a *app) toggleGroup(g int32) {
 	a.say(t, fmt.Sprintf("staged %d: %s; u undoes", len(stage), join(", ", what...)))
 }
 
-// decide makes decisions one step, and counts and says so.
+// decide makes decisions one step.
 func (a *app) decide(label string, changes []decision) {
-	if !a.dec.decide(label, changes) {
-		return
-	}
+	a.dec.decide(label, changes)
 	a.list.recount(&a.dec)
-	if len(changes) > 1 {
-		a.say(good, label+"; u undoes")
-	}
+}
+
+// decideAndSay makes decisions one step and says so, which a mark on the row
+// of one finding does by itself.
+func (a *app) decideAndSay(label string, changes []decision) {
+	a.decide(label, changes)
+	a.say(good, label+"; u undoes")
 }
 
 // stageSafe stages the recommended fix of every finding listed whose fix is
@@ -118,7 +120,7 @@ func (a *app) stageSafe() {
 		a.say(info, "no safe fix is left to stage"+a.inFilter())
 		return
 	}
-	a.decide(fmt.Sprintf("staged %d safe%s", len(changes), a.inFilter()), changes)
+	a.decideAndSay(fmt.Sprintf("staged %d safe%s", len(changes), a.inFilter()), changes)
 	if a.scan.running {
 		a.say(good, fmt.Sprintf("staged %d safe%s so far; the scan is still running", len(changes), a.inFilter()))
 	}
@@ -137,7 +139,7 @@ func (a *app) unstageAll() {
 		a.say(info, "nothing is staged"+a.inFilter())
 		return
 	}
-	a.decide(fmt.Sprintf("unstaged %d%s", len(changes), a.inFilter()), changes)
+	a.decideAndSay(fmt.Sprintf("unstaged %d%s", len(changes), a.inFilter()), changes)
 }
 
 func (a *app) undo() {

@@ -43,6 +43,7 @@ contexts: [{name: c, context: {cluster: c, user: u}}]}`
 		{"unreachable server", write("down", config("https://127.0.0.1:1", "x")), nil, "https://127.0.0.1:1 cannot be reached: connect: connection refused"},
 		{"no such host", write("dns", config("https://no-such-host.invalid", "x")), nil, "cannot be reached"},
 		{"refused credentials", write("expired", config(control.URL, "expired")), nil, "refuses the credentials"},
+		{"a namespace that is not there", control.Kubeconfig, []string{"-n", "nosuch"}, `namespace "nosuch" does not exist`},
 		{"unknown rule", "", []string{"--demo", "--rule", "env-secrets"}, `unknown rule "env-secrets"; did you mean "env-secret"?`},
 		{"unknown rule to skip", "", []string{"--demo", "--skip", "quota-mising"}, `did you mean "quota-missing"?`},
 		{"unknown category", "", []string{"--demo", "--category", "secret"}, `unknown category "secret"; did you mean "secrets"?`},

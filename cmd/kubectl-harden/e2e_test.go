@@ -234,8 +234,9 @@ func TestFewRights(t *testing.T) {
 	}
 
 	everywhere := runAs(t, control.KubeconfigNoRights, "")
-	if everywhere.status != 0 || !strings.Contains(everywhere.stderr, "not looked at: secrets (forbidden)") {
-		t.Errorf("without rights: status %d\n%s", everywhere.status, everywhere.stderr)
+	if everywhere.status != 0 || !strings.Contains(everywhere.stderr, "not looked at: secrets (forbidden)") ||
+		everywhere.stdout != "No findings in what could be looked at.\n" {
+		t.Errorf("without rights: status %d\n%s%s", everywhere.status, everywhere.stdout, everywhere.stderr)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 const probe = `package main
 
 import (
+	"os"
 	"os/signal"
 	"syscall"
 )

@@ -82,7 +82,7 @@ func TestTable(t *testing.T) {
 		if err := table.Write(&out, few); err != nil {
 			t.Fatal(err)
 		}
-		out.WriteString(table.Summary(report.Summarize(few)) + "\n")
+		out.WriteString(table.Summary(report.Summarize(few), true) + "\n")
 		file := "testdata/table.golden"
 		if wide {
 			file = "testdata/wide.golden"
@@ -107,8 +107,10 @@ func TestTable(t *testing.T) {
 }
 
 func TestSummary(t *testing.T) {
-	if got := (report.Table{}).Summary(report.Summarize(nil)); got != "No findings." {
-		t.Errorf("%q", got)
+	for complete, want := range map[bool]string{true: "No findings.", false: "No findings in what could be looked at."} {
+		if got := (report.Table{}).Summary(report.Summarize(nil), complete); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 	if report.Count(1, "finding") != "1 finding" || report.Count(2, "finding") != "2 findings" {
 		t.Error("plurals")

@@ -66,10 +66,15 @@ func (t Table) group(w io.Writer, group []*fixes.Finding) error {
 	return err
 }
 
-// Summary returns the line that sums findings up.
-func (t Table) Summary(s Summary) string {
+// Summary returns the line that sums findings up. Where something could not
+// be looked at, it claims nothing about that.
+func (t Table) Summary(s Summary, complete bool) string {
+	where := ""
+	if !complete {
+		where = " in what could be looked at"
+	}
 	if s.Total == 0 {
-		return "No findings."
+		return "No findings" + where + "."
 	}
 	var severities, fixable []string
 	for _, sev := range slices.Backward(fixes.Severities()) {
@@ -82,7 +87,7 @@ func (t Table) Summary(s Summary) string {
 			fixable = append(fixable, fmt.Sprintf("%d %s", n, c))
 		}
 	}
-	line := fmt.Sprintf("%s: %s", Count(s.Total, "finding"), strings.Join(severities, ", "))
+	line := fmt.Sprintf("%s: %s", Count(s.Total, "finding")+where, strings.Join(severities, ", "))
 	if len(fixable) > 0 {
 		line += ". Fixes: " + strings.Join(fixable, ", ")
 	}

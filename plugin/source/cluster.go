@@ -22,6 +22,10 @@ type Cluster struct {
 	// Home is the namespace to look at when the user may not list namespaces:
 	// the one of the current context.
 	Home string
+
+	// namespace is the object that Namespace names, or why it cannot be read.
+	namespace    fixes.Object
+	namespaceErr error
 }
 
 // namespaceWorkers bounds the lists under way for one kind that may be listed
@@ -33,6 +37,14 @@ func (c *Cluster) Open(ctx context.Context) (*fixes.Inventory, error) {
 	info, err := c.Client.ServerVersion(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if c.Namespace != "" {
+		c.namespace, c.namespaceErr = c.Client.Get(ctx, fixes.Ref{Kind: fixes.KindNamespace, Name: c.Namespace})
+		if apierrors.IsNotFound(c.namespaceErr) {
+			// A scan of nothing would find nothing, and a typing error pass for a
+			// clean bill.
+			return nil, fmt.Errorf("namespace %q does not exist", c.Namespace)
+		}
 	}
 	inv := fixes.NewInventory()
 	inv.Live = true
@@ -73,11 +85,10 @@ func (c *Cluster) Load(ctx context.Context, kinds []fixes.Kind, emit func(Batch)
 
 func (c *Cluster) load(ctx context.Context, kind fixes.Kind, namespaces func() ([]string, error), each func([]fixes.Object)) ([]fixes.Skip, error) {
 	if c.Namespace != "" && kind == fixes.KindNamespace {
-		obj, err := c.Client.Get(ctx, fixes.Ref{Kind: kind, Name: c.Namespace})
-		if err == nil {
-			each([]fixes.Object{obj})
+		if c.namespaceErr == nil {
+			each([]fixes.Object{c.namespace})
 		}
-		return skipped(kind, "", err)
+		return skipped(kind, "", c.namespaceErr)
 	}
 	err := c.Client.List(ctx, kind, c.Namespace, each)
 	if c.Namespace != "" || !kind.Namespaced || !apierrors.IsForbidden(err) {
