@@ -4,6 +4,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -41,14 +43,36 @@ type Applier struct {
 	Redact fixes.Redactor
 }
 
-// DryRun asks the server about every change of a plan, without writing, and
-// reports each outcome. It returns [ErrRefused] or [ErrStale] when a change
-// would not go through.
+// dryRunWorkers bounds the dry runs under way at a time.
+const dryRunWorkers = 8
+
+// DryRun asks the server about every change of a plan, and about a pod of
+// every changed template, without writing, and reports each outcome in the
+// order of the plan. It returns [ErrRefused] or [ErrStale] when a change would
+// not go through.
 func (a *Applier) DryRun(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
+	outcomes := make([]chan fixes.Outcome, len(plan.Changes))
+	for i := range outcomes {
+		outcomes[i] = make(chan fixes.Outcome, 1)
+	}
+	var group errgroup.Group
+	group.SetLimit(dryRunWorkers)
 	var failed error
-	for i := range plan.Changes {
-		out := a.send(ctx, &plan.Changes[i], true)
-		out.Warnings = unexpected(plan, out)
+	go func() {
+		for i := range plan.Changes {
+			group.Go(func() error {
+				out := a.send(ctx, &plan.Changes[i], true)
+				out.Warnings = unexpected(plan, out)
+				outcomes[i] <- out
+				return nil
+			})
+		}
+	}()
+	for _, outcome := range outcomes {
+		out := <-outcome
+		if ctx.Err() != nil {
+			continue // every answer is waited for: none may come after the return
+		}
 		report(out)
 		switch out.State {
 		case fixes.Stale:
@@ -58,11 +82,8 @@ func (a *Applier) DryRun(ctx context.Context, plan *fixes.Plan, report func(fixe
 		case fixes.Failed, fixes.Unknown:
 			failed = ErrRefused
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 	}
-	return failed
+	return cmp.Or(ctx.Err(), failed)
 }
 
 // Write applies a plan that [Applier.DryRun] found acceptable, change by
@@ -140,6 +161,16 @@ func (a *Applier) write(ctx context.Context, c *fixes.Change, dryRun bool) fixes
 		err = a.patch(ctx, c, opts)
 	}
 	out := fixes.Outcome{Change: c, State: done}
+	if err == nil && dryRun {
+		var warning string
+		if warning, err = a.checkPod(ctx, c); err != nil {
+			out.State, out.Detail = fixes.Failed, "its new pods would be refused: "+a.clean(c, err.Error())
+			return out
+		}
+		if warning != "" {
+			out.Warnings = append(out.Warnings, warning)
+		}
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, errStale):

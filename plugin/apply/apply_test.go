@@ -317,6 +317,56 @@ func enforced(t *testing.T, namespace string) {
 	t.Fatal("the policy does not take effect")
 }
 
+// TestPodsRefused is stopped by what judges pods only: the Deployment alone
+// would go through, and its pods never come.
+func TestPodsRefused(t *testing.T) {
+	namespace, plan := shop(t)
+	control.Apply(t, `
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: full, namespace: `+namespace+`}
+spec: {hard: {pods: "1"}}
+`)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if used := control.Kubectl(t, "get", "quota", "full", "-n", namespace, "-o", "jsonpath={.status.used.pods}"); used == "1" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the quota is not counted")
+		}
+	}
+	var got outcomes
+	err := applier().DryRun(t.Context(), plan, got.report)
+	refused := got.of("Deployment")
+	if !errors.Is(err, apply.ErrRefused) || !strings.Contains(refused.Detail, "its new pods would be refused") || !strings.Contains(refused.Detail, "exceeded quota") {
+		t.Errorf("%v %+v", err, refused)
+	}
+}
+
+// TestClaims checks a pod that mounts what its StatefulSet claims.
+func TestClaims(t *testing.T) {
+	namespace, _ := shop(t)
+	control.Apply(t, `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: `+namespace+`}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      containers: [{name: db, image: "example.com/db:1", volumeMounts: [{name: data, mountPath: /data}]}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+`)
+	var got outcomes
+	if err := applier().DryRun(t.Context(), scan(t, namespace), got.report); err != nil {
+		t.Errorf("%v %+v", err, got.of("StatefulSet"))
+	}
+}
+
 // TestExists meets an object of the name that is to be created.
 func TestExists(t *testing.T) {
 	namespace, plan := shop(t)
