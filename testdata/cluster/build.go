@@ -51,9 +51,10 @@ var (
 				"github.com/containerd/containerd/v2/cmd/ctr",
 			},
 		},
-		{dir: "node/kube-router", packages: []string{"github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"}},
-		{dir: "node/coredns", packages: []string{"github.com/coredns/coredns"}},
-		{dir: "node", packages: []string{"./nodeinit", "./pause"}},
+		{
+			dir:      "node",
+			packages: []string{"./nodeinit", "./pause", "./coredns", "./kube-router"},
+		},
 	}
 )
 
@@ -123,11 +124,15 @@ func (m module) build(ctx context.Context, cache string, built programs) error {
 		return nil
 	}
 	start := time.Now()
-	fmt.Fprintf(os.Stderr, "cluster: building %s of testdata/%s (once, can take minutes)\n", strings.Join(missing, ", "), m.dir)
+	var names []string
+	for _, p := range missing {
+		names = append(names, m.program(p))
+	}
+	fmt.Fprintf(os.Stderr, "cluster: building %s (once, can take minutes)\n", strings.Join(names, ", "))
 	if err := m.compile(ctx, src, bin, missing); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "cluster: built testdata/%s in %s\n", m.dir, time.Since(start).Round(time.Second))
+	fmt.Fprintf(os.Stderr, "cluster: built in %s\n", time.Since(start).Round(time.Second))
 	return nil
 }
 

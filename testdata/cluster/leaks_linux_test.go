@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,6 +34,7 @@ func TestStopLeavesNothing(t *testing.T) {
 
 func TestNodeStopLeavesNothing(t *testing.T) {
 	cluster.RequireNode(t)
+	before := machine(t)
 	dir := filepath.Join(t.TempDir(), "state")
 	n, err := cluster.NewNode(t.Context(), dir)
 	if err != nil {
@@ -46,6 +48,38 @@ func TestNodeStopLeavesNothing(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("%s is still there", dir)
 	}
+	if after := machine(t); after != before {
+		t.Errorf("the machine was\n%sand is now\n%s", before, after)
+	}
+}
+
+// machine describes what a kubelet, containerd and their helpers change on the
+// machine that they are made for.
+func machine(t *testing.T) string {
+	var b strings.Builder
+	for _, name := range []string{
+		"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
+		"kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
+		"net/ipv4/ip_forward", "net/netfilter/nf_conntrack_max",
+	} {
+		value, _ := os.ReadFile("/proc/sys/" + name)
+		fmt.Fprintf(&b, "%s = %s\n", name, strings.TrimSpace(string(value)))
+	}
+	for _, dir := range []string{
+		"/run", "/run/netns", "/run/containerd", "/var/lib", "/var/lib/cni", "/var/lib/kubelet",
+		"/var/log", "/etc", "/etc/cni", "/opt", "/usr/libexec",
+	} {
+		entries, _ := os.ReadDir(dir)
+		fmt.Fprintln(&b, dir, entries)
+	}
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		fmt.Fprintln(&b, l.Name)
+	}
+	return b.String()
 }
 
 // A test binary can be killed in any way: by go test -timeout, by Ctrl-C, by

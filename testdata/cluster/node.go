@@ -89,14 +89,8 @@ func (n *Node) start(ctx context.Context) error {
 
 // startNetwork starts what pods need to reach each other, Services and names.
 func (n *Node) startNetwork(ctx context.Context) error {
-	node := "/api/v1/nodes/" + NodeName
-	err := n.wait(ctx, "kubelet", func() error { return n.get(ctx, node, nil) })
+	err := n.wait(ctx, "kubelet", func() error { return n.get(ctx, "/api/v1/nodes/"+NodeName, nil) })
 	if err != nil {
-		return err
-	}
-	// kube-router wants to know which pods are its own.
-	annotation := map[string]any{"kube-router.io/pod-cidr": podRange}
-	if err := n.patch(ctx, node, map[string]any{"metadata": map[string]any{"annotations": annotation}}); err != nil {
 		return err
 	}
 	if err := n.createDNSService(ctx); err != nil {
@@ -108,12 +102,7 @@ func (n *Node) startNetwork(ctx context.Context) error {
 	}{
 		{"kube-proxy", []string{"--config=" + n.config("kube-proxy.yaml")}},
 		{"coredns", []string{"-conf=" + n.config("Corefile")}},
-		{"kube-router", []string{
-			"--kubeconfig=" + n.pki("kube-router.kubeconfig"),
-			"--hostname-override=" + NodeName,
-			"--service-cluster-ip-range=" + serviceRange,
-			"--run-firewall=true", "--run-router=false", "--run-service-proxy=false", "--run-loadbalancer=false",
-		}},
+		{"kube-router", []string{n.pki("kube-router.kubeconfig"), NodeName, serviceRange}},
 	} {
 		if _, err := n.run(p.name, n.bin[p.name], p.args...); err != nil {
 			return err

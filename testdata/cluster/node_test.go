@@ -8,42 +8,63 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/testdata/cluster"
 )
 
-// server answers any request with its first argument, or asks another server
-// if it has a second: its address.
-const server = `
+// program serves HTTP; or, as a command in its own container, prints a file or
+// gets a URL, as the pod's ServiceAccount if the API server is asked.
+const program = `
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"os"
 	"time"
 )
 
 func main() {
-	if len(os.Args) == 3 && os.Args[1] == "cat" {
-		b, err := os.ReadFile(os.Args[2])
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Stdout.Write(b)
-		return
+	if len(os.Args) < 3 {
+		log.Fatal(http.ListenAndServe(":80", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "served by ", os.Getenv("HOSTNAME"))
+		})))
 	}
-	if len(os.Args) == 3 && os.Args[1] == "get" {
-		client := http.Client{Timeout: 2 * time.Second}
-		resp, err := client.Get(os.Args[2])
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		io.Copy(os.Stdout, resp.Body)
-		return
+	switch os.Args[1] {
+	case "cat":
+		os.Stdout.Write(read(os.Args[2]))
+	case "get":
+		get(http.DefaultTransport, "", os.Args[2])
+	case "ask":
+		const account = "/var/run/secrets/kubernetes.io/serviceaccount/"
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(read(account + "ca.crt"))
+		get(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}, string(read(account+"token")), os.Args[2])
 	}
-	http.ListenAndServe(":80", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, "served by ", os.Getenv("HOSTNAME"))
-	}))
+}
+
+func read(file string) []byte {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return b
+}
+
+func get(transport http.RoundTripper, token, url string) {
+	client := http.Client{Transport: transport, Timeout: 2 * time.Second}
+	req, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		log.Fatal(err)
+	}
+	io.Copy(os.Stdout, resp.Body)
 }
 `
 
@@ -84,7 +105,7 @@ spec:
 
 func runServer(t *testing.T, n *cluster.Node) (digest string) {
 	t.Helper()
-	digest = n.LoadProgram(t, "server:1", server, cluster.ImageConfig{User: "65532"})
+	digest = n.LoadProgram(t, "server:1", program, cluster.ImageConfig{User: "65532"})
 	n.Apply(t, served)
 	n.Kubectl(t, "wait", "--for=condition=Ready", "pod/server", "pod/client", "--timeout=60s")
 	return digest
@@ -120,9 +141,17 @@ func TestNode(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
+	t.Run("API server answers pods", func(t *testing.T) {
+		n.Kubectl(t, "create", "rolebinding", "view", "--clusterrole=view", "--serviceaccount=default:default")
+		got := n.Exec(t, "default", "client", "client", "/program", "ask",
+			"https://kubernetes.default.svc.cluster.local/api/v1/namespaces/default/services/server")
+		if !strings.Contains(got, `"kind":"Service"`) {
+			t.Errorf("%q", got)
+		}
+	})
 	t.Run("node's network can be entered", func(t *testing.T) {
 		ip := n.Kubectl(t, "get", "service", "server", "-o", "jsonpath={.spec.clusterIP}")
-		out, err := n.Command(cluster.StaticProgram(t, server), "get", "http://"+ip).CombinedOutput()
+		out, err := n.Command(cluster.StaticProgram(t, program), "get", "http://"+ip).CombinedOutput()
 		if err != nil || string(out) != "served by server" {
 			t.Errorf("%v: %q", err, out)
 		}
@@ -152,7 +181,7 @@ func TestNode(t *testing.T) {
 		}
 	})
 	t.Run("container cannot run as root if it must not", func(t *testing.T) {
-		n.LoadProgram(t, "root:1", server, cluster.ImageConfig{})
+		n.LoadProgram(t, "root:1", program, cluster.ImageConfig{})
 		n.Apply(t, `
 apiVersion: v1
 kind: Pod

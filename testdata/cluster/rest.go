@@ -23,11 +23,6 @@ func (c *Cluster) create(ctx context.Context, path string, object any) error {
 	return c.request(ctx, http.MethodPost, path, object, nil)
 }
 
-// patch merges change into the object at path.
-func (c *Cluster) patch(ctx context.Context, path string, change any) error {
-	return c.request(ctx, http.MethodPatch, path, change, nil)
-}
-
 func (c *Cluster) request(ctx context.Context, method, path string, body, answer any) error {
 	var send io.Reader
 	if body != nil {
@@ -43,9 +38,6 @@ func (c *Cluster) request(ctx context.Context, method, path string, body, answer
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Content-Type", "application/json")
-	if method == http.MethodPatch {
-		req.Header.Set("Content-Type", "application/merge-patch+json")
-	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(c.ca.pem)
 	client := http.Client{Transport: &http.Transport{

@@ -59,14 +59,14 @@ func etcd() *cobra.Command {
 // and writes its address on a line of stdout when it is ready. Nobody outlives
 // a test with this data, so nothing is fsynced.
 func runEtcd(dir string) error {
-	any := []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
+	loopback := []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
 	cfg := embed.NewConfig()
 	cfg.Dir = dir
 	cfg.LogLevel = "error"
 	cfg.UnsafeNoFsync = true
 	cfg.QuotaBackendBytes = 6 << 30
-	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = any, any
-	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = any, any
+	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = loopback, loopback
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = loopback, loopback
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

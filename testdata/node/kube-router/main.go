@@ -43,6 +43,7 @@ func run(kubeconfig, node, services string) error {
 	}
 	config := options.NewKubeRouterConfig()
 	config.HostnameOverride = node
+	config.EnableIPv4 = true
 	config.ClusterIPCIDRs = []string{services}
 
 	stop := make(chan struct{})

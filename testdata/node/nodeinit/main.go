@@ -84,7 +84,38 @@ func setUp(state, cgroup string) error {
 			return err
 		}
 	}
+	if err := hideTunables(); err != nil {
+		return err
+	}
 	return makeGroups(cgroup)
+}
+
+// tunables are what a kubelet sets for the whole machine, and to what.
+var tunables = map[string]string{
+	"vm/overcommit_memory":      "1",
+	"vm/panic_on_oom":           "0",
+	"kernel/panic":              "10",
+	"kernel/panic_on_oops":      "1",
+	"kernel/keys/root_maxkeys":  "1000000",
+	"kernel/keys/root_maxbytes": "25000000",
+}
+
+// hideTunables makes the kubelet find the tunables as it wants them, so that
+// it leaves the machine's own alone.
+func hideTunables() error {
+	for name, value := range tunables {
+		file := filepath.Join("/run/tunables", name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(value+"\n"), 0o644); err != nil {
+			return err
+		}
+		if err := syscall.Mount(file, "/proc/sys/"+name, "", syscall.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mounting on %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // hierarchies are the mounted trees of control groups: one if the system has
