@@ -1,0 +1,2 @@
+@echo off
+kubectl-harden __complete %*
