@@ -102,7 +102,7 @@ func fields(obj Object) (map[string]any, error) {
 var templateMeta = []string{"spec.template.metadata", "spec.jobTemplate.metadata", "spec.jobTemplate.spec.template.metadata"}
 
 func dropNullTimestamp(m map[string]any, path string) {
-	for _, step := range strings.Split(path, ".") {
+	for step := range strings.SplitSeq(path, ".") {
 		next, ok := m[step].(map[string]any)
 		if !ok {
 			return

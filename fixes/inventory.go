@@ -51,16 +51,16 @@ type derived struct {
 	podsByTop map[Ref][]*corev1.Pod // by the topmost owner
 }
 
-// derive returns what get finds among what was derived before, or makes it.
-// It is made without the lock: making one may need another.
-func derive[T any](inv *Inventory, get func(*derived) (T, bool), make func() T, keep func(*derived, T)) T {
+// derive returns what get finds among what was derived before, or builds
+// it, without the lock: building one may need another.
+func derive[T any](inv *Inventory, get func(*derived) (T, bool), build func() T, keep func(*derived, T)) T {
 	inv.mu.Lock()
 	v, ok := get(&inv.derived)
 	inv.mu.Unlock()
 	if ok {
 		return v
 	}
-	v = make()
+	v = build()
 	inv.mu.Lock()
 	defer inv.mu.Unlock()
 	keep(&inv.derived, v)

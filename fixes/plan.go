@@ -42,8 +42,8 @@ type Plan struct {
 
 // Compose makes the chosen fixes on a draft of the scanned inventory, derives
 // the changes, and verifies them by scanning the draft with the same rules.
-// The order of the choices does not matter. An edit that fails fails the
-// plan, naming its finding.
+// The order of the choices does not matter. The plan fails
+// with the first edit that does, naming its finding.
 func Compose(result *Result, choices []Choice) (*Plan, error) {
 	plan := &Plan{Choices: slices.Clone(choices)}
 	rulePlace := map[string]int{}

@@ -189,10 +189,9 @@ func (o *Options) sayOutcome(w io.Writer, out fixes.Outcome) {
 func (o *Options) sayPlan(plan *fixes.Plan, result *fixes.Result) {
 	created, patched, restarted := 0, 0, 0
 	for _, c := range plan.Changes {
-		switch {
-		case c.Action == fixes.Create:
+		if c.Action == fixes.Create {
 			created++
-		default:
+		} else {
 			patched++
 		}
 		if c.Restarts() {

@@ -60,8 +60,8 @@ type flagGroup struct {
 	flags *pflag.FlagSet
 }
 
-// AddTo adds the flags to a command, and returns them in groups.
-func (f *Flags) AddTo(cmd *cobra.Command) []flagGroup {
+// addTo adds the flags to a command, and returns them in groups.
+func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 	set := func(title string, add func(*pflag.FlagSet)) flagGroup {
 		fs := pflag.NewFlagSet(title, pflag.ContinueOnError)
 		fs.SortFlags = false

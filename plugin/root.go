@@ -76,7 +76,7 @@ export it. Elsewhere they are printed.`,
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w; see kubectl %s --help", err, Name))
 	})
-	groups := flags.AddTo(cmd)
+	groups := flags.addTo(cmd)
 	setUsage(cmd, groups)
 	flags.completions(cmd)
 	cmd.AddCommand(

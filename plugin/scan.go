@@ -29,11 +29,11 @@ func (o *Options) scanShown(ctx context.Context) (*fixes.Result, error) {
 	if !isTerminal(o.ErrOut) {
 		return o.scan(ctx, nil)
 	}
-	const clear = "\r\x1b[K"
+	const wipe = "\r\x1b[K"
 	result, err := o.scan(ctx, func(p fixes.Progress) {
-		fmt.Fprintf(o.ErrOut, "%sscanning %d/%d kinds, %d objects", clear, p.Loaded, p.Kinds, p.Objects)
+		fmt.Fprintf(o.ErrOut, "%sscanning %d/%d kinds, %d objects", wipe, p.Loaded, p.Kinds, p.Objects)
 	})
-	fmt.Fprint(o.ErrOut, clear)
+	fmt.Fprint(o.ErrOut, wipe)
 	return result, err
 }
 

@@ -18,7 +18,7 @@ import (
 
 func TestFindingsStreamIn(t *testing.T) {
 	d := newDriver(t, shopSession(t), 100, 30)
-	d.app.startScan()
+	d.startScan()
 	all := fixes.Scan(shopInventory(t), testRules()).Findings
 	report := func(loaded int, found []*fixes.Finding) {
 		d.Update(newScanReport(d.scan.number, []fixes.Progress{{Kinds: 14, Loaded: loaded, Found: found}}))

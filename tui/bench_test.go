@@ -111,7 +111,7 @@ func BenchmarkStream(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		d := newDriver(b, manySession(result), 120, 40)
-		d.app.startScan()
+		d.startScan()
 		d.Update(report)
 		b.StartTimer()
 		d.Update(more)

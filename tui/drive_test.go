@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -80,7 +81,7 @@ func keyPress(name string) tea.KeyPressMsg {
 	if name == "space" || name == " " {
 		return tea.KeyPressMsg{Code: tea.KeySpace, Text: " "}
 	}
-	return tea.KeyPressMsg{Code: []rune(strings.ToLower(name))[0], Text: name}
+	return tea.KeyPressMsg{Code: firstRune(strings.ToLower(name)), Text: name}
 }
 
 // screenText is what a terminal without styles shows.
@@ -126,4 +127,9 @@ func (d *driver) on(text string) *driver {
 	}
 	d.Fatalf("no row has %q:\n%s", text, d.screenText())
 	return d
+}
+
+func firstRune(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
 }

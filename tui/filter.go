@@ -17,7 +17,7 @@ type word struct {
 
 func newFilter(raw string) filter {
 	f := filter{raw: raw}
-	for _, w := range strings.Fields(strings.ToLower(raw)) {
+	for w := range strings.FieldsSeq(strings.ToLower(raw)) {
 		text, not := strings.CutPrefix(w, "!")
 		if text != "" {
 			f.words = append(f.words, word{text, not})
@@ -54,7 +54,7 @@ func (f filter) matchFuzzy(name, text string) bool {
 
 // abbreviates reports whether the bytes of short stand in long in their order.
 func abbreviates(short, long string) bool {
-	for i := 0; i < len(short); i++ {
+	for i := range len(short) {
 		at := strings.IndexByte(long, short[i])
 		if at < 0 {
 			return false

@@ -79,7 +79,7 @@ func TestApplyIsFollowed(t *testing.T) {
 	var report func(fixes.Outcome)
 	s.Apply = func(_ context.Context, _ *fixes.Plan, r func(fixes.Outcome)) error { report = r; return nil }
 	d := scanned(t, s, 120, 30).press("S", "p")
-	batch := d.app.startApply()().(tea.BatchMsg)
+	batch := d.startApply()().(tea.BatchMsg)
 	done := batch[0]() // the plan is handed over; its end is not told yet
 	plan := d.plan.plan
 	step := func(i int, state fixes.State) {

@@ -41,9 +41,11 @@ type terminal struct {
 func newTerminal(t testing.TB, w, h int) *terminal {
 	t.Helper()
 	for _, v := range []string{"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TMUX", "SSH_TTY", "TERM_PROGRAM", "WT_SESSION"} {
-		if old, ok := os.LookupEnv(v); ok {
-			os.Unsetenv(v)
-			t.Cleanup(func() { os.Setenv(v, old) })
+		if _, ok := os.LookupEnv(v); ok {
+			t.(*testing.T).Setenv(v, "") // puts it back at the end
+			if err := os.Unsetenv(v); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	t.(*testing.T).Setenv("TERM", "xterm-256color")
@@ -57,8 +59,8 @@ func newTerminal(t testing.TB, w, h int) *terminal {
 		t.Fatal(err)
 	}
 	term.before = term.settings()
-	go io.Copy(keys, term.screen) // answers to what the program asks
-	go io.Copy(term, keys)
+	go func() { _, _ = io.Copy(keys, term.screen) }() // answers to what the program asks
+	go func() { _, _ = io.Copy(term, keys) }()
 	t.Cleanup(func() {
 		tty.Close()
 		keys.Close()
@@ -141,7 +143,7 @@ func (t *terminal) end() error {
 	}
 	// What it wrote last is on its way through the terminal: a mark behind it
 	// tells when it is there.
-	t.tty.WriteString("\x1b[mTHE END")
+	_, _ = t.tty.WriteString("\x1b[mTHE END")
 	t.wait("THE END")
 	if t.screen.IsAltScreen() {
 		t.Error("the alternate screen is left on")

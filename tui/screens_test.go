@@ -34,7 +34,7 @@ func failing(t testing.TB) Session {
 func midway(t testing.TB, w, h int) *driver {
 	s := shopSession(t)
 	d := newDriver(t, s, w, h)
-	d.app.startScan() // the commands are played by hand
+	d.startScan() // the commands are played by hand
 	found := fixes.Scan(shopInventory(t), testRules()[:2]).Findings
 	d.Update(newScanReport(d.scan.number, []fixes.Progress{{Kinds: 14, Loaded: 9, Found: found}}))
 	return d

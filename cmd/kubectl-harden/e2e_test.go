@@ -26,7 +26,7 @@ var serverSet = regexp.MustCompile(`(?m)^  (uid|generation): .*\n`)
 func createShop(t *testing.T, verb, shop, payments string) {
 	t.Helper()
 	var docs []string
-	for _, doc := range strings.Split(string(source.DemoManifests()), "\n---\n") {
+	for doc := range strings.SplitSeq(string(source.DemoManifests()), "\n---\n") {
 		if strings.Contains(doc, "\nkind: Pod\n") || strings.Contains(doc, "\nkind: ReplicaSet\n") ||
 			strings.Contains(doc, "\nkind: ServiceAccount\n") {
 			continue

@@ -38,7 +38,8 @@ spec:
 `, name, spec)
 }
 
-func podOf(deployment, phase, spec string) string {
+func podOf(phase, spec string) string {
+	const deployment = "web"
 	return fmt.Sprintf(`
 ---
 apiVersion: v1
@@ -60,7 +61,7 @@ func TestPSAMissing(t *testing.T) {
 	const enforce = "+ pod-security.kubernetes.io/enforce: "
 	fixestest.Table(t, psaMissing(), []fixestest.Case{{
 		Name:    "everything meets restricted",
-		Objects: namespace + deployment("web", containers(restricted)) + podOf("web", "Running", containers(restricted)),
+		Objects: namespace + deployment("web", containers(restricted)) + podOf("Running", containers(restricted)),
 		Live:    true,
 		Want:    []string{finding + "safe"},
 		Diff: []string{enforce + "restricted", "+ pod-security.kubernetes.io/enforce-version: v1.37",
@@ -80,13 +81,13 @@ func TestPSAMissing(t *testing.T) {
 	}, {
 		Name: "a sidecar was injected into the running pod",
 		Objects: namespace + deployment("web", containers(restricted)) +
-			podOf("web", "Running", "{initContainers: [{name: mesh-init, image: x, securityContext: {capabilities: {add: [NET_ADMIN]}}}], containers: [{name: c, image: x}]}"),
+			podOf("Running", "{initContainers: [{name: mesh-init, image: x, securityContext: {capabilities: {add: [NET_ADMIN]}}}], containers: [{name: c, image: x}]}"),
 		Live: true,
 		Want: []string{finding + "safe"},
 		Diff: []string{enforce + "privileged"},
 	}, {
 		Name:    "a pod that has run to its end does not count",
-		Objects: namespace + deployment("web", containers(restricted)) + podOf("web", "Succeeded", containers("{privileged: true}")),
+		Objects: namespace + deployment("web", containers(restricted)) + podOf("Succeeded", containers("{privileged: true}")),
 		Live:    true,
 		Want:    []string{finding + "safe"},
 		Diff:    []string{enforce + "restricted"},
@@ -178,7 +179,7 @@ func TestPlanRaisesLevel(t *testing.T) {
 		{"nothing injected", containers("{privileged: true}"), "restricted"},
 		{"a sidecar that is not restricted", sidecar, "baseline"},
 	} {
-		inv := fixestest.Load(t, namespace+deployment("web", containers("{privileged: true}"))+podOf("web", "Running", c.pod))
+		inv := fixestest.Load(t, namespace+deployment("web", containers("{privileged: true}"))+podOf("Running", c.pod))
 		inv.Live, inv.ServerMinor = true, 37
 		result := fixes.Scan(inv, slices.Concat(Rules(), podsecurity.Rules()))
 		plan, err := fixes.Compose(result, fixes.Choose(result.Findings, fixes.Review))

@@ -129,7 +129,7 @@ func ClosedLoop(t testing.TB, result *fixes.Result) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range strings.Split(text, "\n") {
+		for line := range strings.SplitSeq(text, "\n") {
 			if line != "" {
 				diff = append(diff, strings.TrimSpace(line[:1]+" "+strings.TrimSpace(line[1:])))
 			}

@@ -2,6 +2,7 @@ package network
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 
@@ -119,9 +120,7 @@ func podLabels() []labels.Set {
 		for _, pod := range all {
 			for _, value := range []string{"x", "y"} {
 				with := labels.Set{key: value}
-				for k, v := range pod {
-					with[k] = v
-				}
+				maps.Copy(with, pod)
 				all = append(all, with)
 			}
 		}

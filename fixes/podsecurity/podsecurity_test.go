@@ -49,7 +49,7 @@ spec:
 
 func indent(spec string) string {
 	var b strings.Builder
-	for _, line := range strings.Split(strings.Trim(spec, "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.Trim(spec, "\n"), "\n") {
 		b.WriteString("      " + line + "\n")
 	}
 	return b.String()

@@ -25,7 +25,7 @@ spec:
 
 func indent(yaml string, n int) string {
 	var b strings.Builder
-	for _, line := range strings.Split(strings.TrimSpace(yaml), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(yaml), "\n") {
 		if line != "" {
 			b.WriteString("\n" + strings.Repeat(" ", n) + line)
 		}

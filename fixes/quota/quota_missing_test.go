@@ -27,7 +27,8 @@ spec:
 }
 
 // running returns a pod of a Deployment's ReplicaSet, with both.
-func running(deployment, pod, podSpec string) string {
+func running(pod, podSpec string) string {
+	const deployment = "web"
 	return `
 ---
 apiVersion: v1
@@ -162,24 +163,24 @@ metadata: {name: c}
 		Diff:    []string{`+ requests.cpu: "1"`, "+ requests.memory: 1280Mi", `+ pods: "10"`},
 	}, {
 		Name:    "live and proven, though defaults are created for pods to come",
-		Objects: deployment("web", "replicas: 2", sized) + running("web", "web-1", sized) + running("web", "web-2", sized),
+		Objects: deployment("web", "replicas: 2", sized) + running("web-1", sized) + running("web-2", sized),
 		Live:    true,
 		Want:    safe, // 3 pods: 600m, 768Mi; 720m, 921.6Mi
 		Diff:    []string{"+ requests.cpu: 800m", "+ requests.memory: 960Mi", `+ pods: "13"`, "+ kind: LimitRange"},
 	}, {
 		Name:    "live, and the default that stands is what runs",
-		Objects: deployment("web", "", bare) + limitRange("x", standing) + running("web", "web-1", `containers: [{name: app, image: x, resources: {requests: {cpu: 50m, memory: 64Mi}}}]`),
+		Objects: deployment("web", "", bare) + limitRange("x", standing) + running("web-1", `containers: [{name: app, image: x, resources: {requests: {cpu: 50m, memory: 64Mi}}}]`),
 		Live:    true,
 		Want:    safe,
 		Diff:    []string{"+ requests.cpu: 200m", "+ requests.memory: 192Mi"}, // 2 pods
 	}, {
 		Name:    "live, a container will get a default",
-		Objects: deployment("web", "", bare) + running("web", "web-1", bare),
+		Objects: deployment("web", "", bare) + running("web-1", bare),
 		Live:    true,
 		Want:    review,
 	}, {
 		Name: "live, a webhook injects a container that counts",
-		Objects: deployment("web", "strategy: {type: Recreate}", sized) + running("web", "web-1", `
+		Objects: deployment("web", "strategy: {type: Recreate}", sized) + running("web-1", `
 containers:
 - {name: app, image: x, resources: {requests: {cpu: 200m, memory: 256Mi}}}
 - {name: proxy, image: x, resources: {requests: {cpu: 100m, memory: 128Mi}}}
@@ -189,20 +190,20 @@ containers:
 		Diff: []string{"+ requests.cpu: 400m", "+ requests.memory: 512Mi"},
 	}, {
 		Name:    "live, an injected container will get a default",
-		Objects: deployment("web", "", sized) + running("web", "web-1", strings.Replace(sized, "[", "[{name: proxy, image: x}, ", 1)),
+		Objects: deployment("web", "", sized) + running("web-1", strings.Replace(sized, "[", "[{name: proxy, image: x}, ", 1)),
 		Live:    true,
 		Want:    review,
 	}, {
 		Name: "more runs than is known of",
 		Objects: limitRange("x", standing) + deployment("web", "replicas: 1\nstrategy: {type: Recreate}", sized) +
-			running("web", "web-1", sized) + running("web", "web-2", sized) + running("web", "web-3", sized),
+			running("web-1", sized) + running("web-2", sized) + running("web-3", sized),
 		Live: true,
 		Want: safe, // 3 run: 600m, 768Mi; 720m, 921.6Mi
 		Diff: []string{"+ requests.cpu: 800m", "+ requests.memory: 960Mi", `+ pods: "13"`},
 	}, {
 		Name: "far more runs than is known of, and a large rollout",
 		Objects: limitRange("x", standing) + deployment("web", "replicas: 1\nstrategy: {rollingUpdate: {maxSurge: 20}}", sized) +
-			many(21, func(i int) string { return running("web", fmt.Sprintf("web-%d", i), sized) }),
+			many(21, func(i int) string { return running(fmt.Sprintf("web-%d", i), sized) }),
 		Live: true,
 		Want: review, // 21 run, 21 at full scale with the surge: room for 4 more
 		Diff: []string{`+ requests.cpu: "6"`},
@@ -292,8 +293,8 @@ func TestQuotaNotListed(t *testing.T) {
 
 func TestQuotaEvidence(t *testing.T) {
 	inv := fixestest.Load(t, deployment("web", "replicas: 4", sized)+autoscaler("Deployment", "web", 10)+
-		running("web", "web-1", sized)+running("web", "web-2", sized)+
-		strings.Replace(running("web", "web-3", sized), "Running", "Failed", 1))
+		running("web-1", sized)+running("web-2", sized)+
+		strings.Replace(running("web-3", sized), "Running", "Failed", 1))
 	inv.Live = true
 	got := quotaMissing().Run(inv)[0].Evidence
 	want := []string{

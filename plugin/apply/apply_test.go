@@ -274,7 +274,7 @@ spec: {policyName: `+policy+`, validationActions: [Deny]}
 
 			var got outcomes
 			err := applier().DryRun(t.Context(), plan, got.report)
-			if c.want == apply.ErrPartial {
+			if errors.Is(c.want, apply.ErrPartial) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -287,7 +287,7 @@ spec: {policyName: `+policy+`, validationActions: [Deny]}
 			if refused.State != fixes.Failed || !strings.Contains(refused.Detail, "never with "+secrets.Mask) || strings.Contains(refused.Detail, password) {
 				t.Errorf("%+v", refused)
 			}
-			if c.want == apply.ErrPartial {
+			if errors.Is(c.want, apply.ErrPartial) {
 				if !exists(t, namespace, "secret/web-env") || got.of("Secret").State != fixes.Applied {
 					t.Error("what came before the refusal was not written")
 				}

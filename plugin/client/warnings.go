@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
@@ -22,10 +23,8 @@ func (w *Warnings) List() []string {
 func (w *Warnings) add(text string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, have := range w.list {
-		if have == text {
-			return
-		}
+	if slices.Contains(w.list, text) {
+		return
 	}
 	w.list = append(w.list, text)
 }
@@ -42,6 +41,7 @@ func CollectWarnings(ctx context.Context, w *Warnings) context.Context {
 // the collector of the request's context.
 type warningHandler struct{}
 
+// HandleWarningHeaderWithContext implements rest.WarningHandlerWithContext.
 func (warningHandler) HandleWarningHeaderWithContext(ctx context.Context, code int, _ string, text string) {
 	if w, ok := ctx.Value(warningsKey{}).(*Warnings); ok && code == 299 && text != "" {
 		w.add(text)

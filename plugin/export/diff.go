@@ -41,7 +41,7 @@ func colorDiff(text string) string {
 		b       strings.Builder
 	)
 	for line := range strings.Lines(text) {
-		style := lipgloss.NewStyle()
+		var style lipgloss.Style
 		switch {
 		case strings.HasPrefix(line, "--- "), strings.HasPrefix(line, "+++ "):
 			style = head

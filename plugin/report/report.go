@@ -205,22 +205,19 @@ func JSON(w io.Writer, context string, at time.Time, inv *fixes.Inventory, findi
 	if !ok {
 		return errors.New("the report's head has no findings to fill in")
 	}
-	out := bufio.NewWriterSize(w, 1<<16)
-	enc := json.NewEncoder(out) // ends each value with a newline
+	out := bufio.NewWriterSize(w, 1<<16) // keeps its first error for Flush
+	enc := json.NewEncoder(out)          // ends each value with a newline
 	enc.SetEscapeHTML(false)
-	out.Write(before)
-	out.WriteString(`"findings":[`)
+	_, _ = fmt.Fprintf(out, `%s"findings":[`, before)
 	for i, f := range findings {
 		if i > 0 {
-			out.WriteByte(',')
+			_ = out.WriteByte(',')
 		}
 		if err := enc.Encode(describe(inv, f)); err != nil {
 			return err
 		}
 	}
-	out.WriteByte(']')
-	out.Write(after)
-	out.WriteByte('\n')
+	_, _ = fmt.Fprintf(out, "]%s\n", after)
 	return out.Flush()
 }
 

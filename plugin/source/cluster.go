@@ -149,7 +149,7 @@ func (c *Cluster) listNamespaces(ctx context.Context) ([]string, error) {
 
 // skipped turns an answer that means "not for you" or "not here" into a skip.
 func skipped(kind fixes.Kind, namespace string, err error) ([]fixes.Skip, error) {
-	reason := ""
+	var reason string
 	switch {
 	case err == nil:
 		return nil, nil

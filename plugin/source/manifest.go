@@ -111,8 +111,9 @@ func parseObject(raw []byte, listed schema.GroupVersionKind) (objects []fixes.Ob
 		metav1.TypeMeta `json:",inline"`
 		Items           []json.RawMessage `json:"items"`
 	}
-	if err := json.Unmarshal(raw, &head); err != nil {
-		return nil, nil, nil // a scalar or a sequence, or "kind" is something else
+	if notManifest := json.Unmarshal(raw, &head); notManifest != nil {
+		//nolint:nilerr // a scalar, a sequence, or a kind that is no string: other YAML
+		return nil, nil, nil
 	}
 	gvk := head.GroupVersionKind()
 	if gvk.Kind == "" || gvk.Version == "" {
@@ -177,8 +178,7 @@ func yamlError(doc document, err error) error {
 // shortDecodeError drops the type names of Go from a decoder's message, and
 // the text of the manifest, which may hold a secret.
 func shortDecodeError(err error) error {
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(err, &mismatch) {
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("%s cannot be a %s", mismatch.Field, mismatch.Value)
 	}
 	msg := strings.TrimPrefix(err.Error(), "json: ")

@@ -171,7 +171,7 @@ func entry(key string, text string, r Range, depth int) []hit {
 // "refresh_token": "refreshToken" of a mapping.
 func isCaption(key, v string) bool {
 	same, capital := 0, false
-	for i := 0; i < len(key); i++ {
+	for i := range len(key) {
 		if !isAlnum(key[i]) {
 			continue
 		}

@@ -22,7 +22,7 @@ func isWord64(c byte) bool { return isAlnum(c) || c == '_' || c == '-' }
 
 // all tells whether every byte of s is of a class.
 func all(s string, class func(byte) bool) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if !class(s[i]) {
 			return false
 		}

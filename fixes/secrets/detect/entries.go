@@ -121,7 +121,7 @@ func isCode(v string) bool {
 
 // xml reads <password>x</password> and the pairs of <name> and <value>.
 func (l *lineScan) xml(line string, start int) {
-	for i := 0; i < len(line); i++ {
+	for i := range len(line) {
 		if line[i] != '<' {
 			continue
 		}

@@ -14,11 +14,11 @@ func Entropy(s string) float64 {
 		return 0
 	}
 	var count [256]int
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		count[s[i]]++
 	}
 	total, sum := float64(len(s)), 0.0
-	for _, c := range count {
+	for _, c := range &count {
 		if c > 0 {
 			p := float64(c) / total
 			sum -= p * math.Log2(p)
@@ -51,7 +51,7 @@ func looksRandom(s string) bool {
 		}
 		run, vowels = 0, 0
 	}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if i > 0 && isDigit(c) != isDigit(s[i-1]) {
 			turns++
@@ -116,7 +116,7 @@ func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if i == 8 || i == 13 || i == 18 || i == 23 {
 			if s[i] != '-' {
 				return false

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strings"
 )
@@ -21,7 +22,7 @@ type traits struct {
 }
 
 func traitsOf(v string) (t traits) {
-	for i := 0; i < len(v); i++ {
+	for i := range len(v) {
 		switch v[i] {
 		case '@':
 			t.at = true
@@ -197,7 +198,7 @@ func authHeader(v string) (hit, bool) {
 	switch lower(scheme) {
 	case "basic":
 		plain, err := base64.StdEncoding.DecodeString(cred)
-		return h, err == nil && strings.IndexByte(string(plain), ':') > 0
+		return h, err == nil && bytes.IndexByte(plain, ':') > 0
 	case "bearer", "token", "apikey", "splunk":
 		// "bearer token" and "token required" are prose.
 		return h, strings.ContainsAny(cred, "0123456789") &&

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 )
 
@@ -174,7 +175,7 @@ func (j *jsonScan) pair(name string, value Range) {
 		return
 	}
 	for _, h := range entry(name, j.text, value, j.depth) {
-		h.key = strings.Join(append(j.path[:len(j.path):len(j.path)], name), ".")
+		h.key = strings.Join(append(slices.Clip(j.path), name), ".")
 		j.hits = append(j.hits, h)
 	}
 }

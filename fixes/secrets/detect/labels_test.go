@@ -140,7 +140,7 @@ func measure(labels []label, misses io.Writer) map[string]*score {
 		seen[once] = true
 		v := verdictOf(l, argv)
 		h := fnv.New32a()
-		io.WriteString(h, l.repo)
+		_, _ = io.WriteString(h, l.repo)
 		half := [...]string{"half-a", "half-b"}[h.Sum32()>>7&1]
 		for _, group := range []string{l.place, half, half + "/" + l.place, "all"} {
 			s := scores[group]

@@ -1,6 +1,9 @@
 package detect
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // role is what kind of credential a name promises.
 type role uint8
@@ -60,8 +63,8 @@ func readName(name string) nameInfo {
 	}
 	words = words[:end]
 	at := -1
-	for i := len(words) - 1; i >= 0; i-- {
-		if credentialWord(words[i]) {
+	for i, word := range slices.Backward(words) {
+		if credentialWord(word) {
 			at = i
 			break
 		}
@@ -158,12 +161,10 @@ func (n *nameInfo) readTail(head string, tail []string, prev string) {
 		n.weak = head == "secret"
 		return
 	}
-	for _, w := range tail {
-		if isDescriptor(w) {
-			n.about = true
-			n.digest = isDigestWord(last)
-			return
-		}
+	if slices.ContainsFunc(tail, isDescriptor) {
+		n.about = true
+		n.digest = isDigestWord(last)
+		return
 	}
 	switch head {
 	case "pass", "auth", "authorization", "cookie", "salt", "pepper", "jwt", "bearer", "pat", "cred", "creds":

@@ -63,7 +63,7 @@ func isMasked(v string) bool {
 		return false
 	}
 	blots, run, longest := 0, 0, 0
-	for i := 0; i < len(v); i++ {
+	for i := range len(v) {
 		switch v[i] {
 		case 'x', 'X', '*', '.', '#', '?', '-', '_', ' ':
 			blots++
@@ -84,7 +84,7 @@ func spellsName(name, v string) bool {
 	if strings.IndexByte(v, '_') < 0 {
 		return false
 	}
-	for i := 0; i < len(v); i++ {
+	for i := range len(v) {
 		if !isUpper(v[i]) && !isDigit(v[i]) && v[i] != '_' {
 			return false
 		}

@@ -42,7 +42,7 @@ func isSlug(s string) bool {
 	if len(s) > 64 {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if !isKeyChar(s[i]) && s[i] != '@' && s[i] != '*' && s[i] != ':' && s[i] != ' ' {
 			return false
 		}
@@ -99,7 +99,7 @@ func isHost(s string) bool {
 		return false
 	}
 	letters := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if !isLower(c) && !isDigit(c) && c != '-' && c != '.' {
 			return false
@@ -124,7 +124,7 @@ func isObject(s string) bool {
 		return false
 	}
 	letters := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
 		if !isLower(c) && !isDigit(c) && c != '-' && c != '.' {
 			return false
@@ -180,7 +180,7 @@ func isPublic(v string) bool {
 func isSentence(v string) bool {
 	words, digits := 0, 0
 	in := false
-	for i := 0; i < len(v); i++ {
+	for i := range len(v) {
 		switch c := v[i]; {
 		case isSpace(c):
 			in = false

@@ -5,7 +5,7 @@ import "strings"
 // passwordFlag knows the short password options of common programs. It says
 // where in the word the value starts; at its end means in the next word.
 func (c *commandLine) passwordFlag(text string) (int, bool) {
-	flag := ""
+	var flag string
 	switch c.program {
 	case "mysql", "mysqldump", "mysqladmin", "mysqlshow", "mysqlimport", "mariadb", "mariadb-dump", "mariadb-admin",
 		"mysqlcheck", "mysqlsh":

@@ -63,7 +63,7 @@ func userinfo(authority string) (Range, bool) {
 	if pass == "" || isReference(pass) || isPlaceholder("", pass) || strings.Trim(pass, "*") == "" {
 		return Range{}, false
 	}
-	if isCapitals(user) && isCapitals(pass) { // postgres://USER:PASSWORD@HOST
+	if isCapitals(user) && isCapitals(pass) { // as in postgres://USER:PASSWORD@HOST, which nobody has filled in
 		return Range{}, false
 	}
 	return Range{colon + 1, end}, true
@@ -100,7 +100,7 @@ func webhook(s string) (Range, bool) {
 // driverDSN finds the password in the forms drivers take: Go's
 // user:password@tcp(host)/db and Oracle's thin:user/password@host.
 func driverDSN(v string) (hit, bool) {
-	for i := 0; i < len(v); i++ {
+	for i := range len(v) {
 		if v[i] != '@' {
 			continue
 		}
@@ -119,7 +119,7 @@ func driverDSN(v string) (hit, bool) {
 		}
 		if colon := strings.IndexByte(left, sep); colon > 0 && colon < len(left)-1 {
 			user, pass := left[:colon], left[colon+1:]
-			if isAlnum(user[0]) && all(user, isKeyChar) && !isReference(pass) && !isPlaceholder("", pass) && !(isCapitals(user) && isCapitals(pass)) {
+			if isAlnum(user[0]) && all(user, isKeyChar) && !isReference(pass) && !isPlaceholder("", pass) && (!isCapitals(user) || !isCapitals(pass)) {
 				return hit{at: Range{start + colon + 1, i}, conf: 0.9, reason: saysConn,
 					evidence: []string{"password before the host"}}, true
 			}

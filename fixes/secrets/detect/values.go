@@ -112,7 +112,7 @@ func isVariable(s string) bool {
 		return len(s) == 1 // $1
 	}
 	var lowers, uppers, others int
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; {
 		case isLower(c):
 			lowers++
@@ -138,9 +138,10 @@ func defaultOf(v string) (Range, bool) {
 		return Range{}, false
 	}
 	i++
-	if v[i] == '-' || v[i] == '=' {
+	switch v[i] {
+	case '-', '=':
 		i++
-	} else if v[i] == '?' || v[i] == '+' {
+	case '?', '+':
 		return Range{}, false
 	}
 	return Range{i, len(v) - 1}, i < len(v)-1
@@ -179,7 +180,7 @@ func isNumber(v string) bool {
 	}
 	s := strings.TrimLeft(v, "+-^~=<>v")
 	digits := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if isDigit(s[i]) {
 			digits++
 		} else if s[i] != '.' && s[i] != ',' {
