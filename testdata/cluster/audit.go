@@ -42,7 +42,7 @@ func (c *Cluster) auditLog() string { return filepath.Join(c.Dir, "audit.log") }
 func (c *Cluster) auditArgs() []string {
 	policy := filepath.Join(c.Dir, "audit-policy.yaml")
 	// An error shows when the server does not find the file.
-	os.WriteFile(policy, []byte(auditPolicy), 0o644)
+	_ = os.WriteFile(policy, []byte(auditPolicy), 0o644)
 	return []string{"--audit-policy-file=" + policy, "--audit-log-path=" + c.auditLog()}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -135,8 +136,8 @@ func (c *Cluster) start(ctx context.Context) error {
 
 // Stop kills all parts of the cluster and removes its folder.
 func (c *Cluster) Stop() {
-	for i := len(c.parts) - 1; i >= 0; i-- {
-		c.parts[i].kill()
+	for _, part := range slices.Backward(c.parts) {
+		part.kill()
 	}
 	c.parts = nil
 	if c.node != nil {

@@ -62,7 +62,7 @@ func TestControlPlane(t *testing.T) {
 		roots.AppendCertsFromPEM(ca)
 		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 		defer client.CloseIdleConnections()
-		req, err := http.NewRequest("GET", c.URL+"/api/v1/namespaces", nil)
+		req, err := http.NewRequest(http.MethodGet, c.URL+"/api/v1/namespaces", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

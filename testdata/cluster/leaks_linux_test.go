@@ -130,15 +130,15 @@ func testKilled(t *testing.T, kind string, signal syscall.Signal) {
 		t.Fatal(err)
 	}
 	defer func() {
-		holder.Process.Kill()
-		holder.Wait()
+		_ = holder.Process.Kill()
+		_ = holder.Wait()
 	}()
 	if said, err := bufio.NewReader(out).ReadString('\n'); said != "started: <nil>\n" {
 		t.Fatal(said, err)
 	}
 	made := tracesOf(t, dir)
-	holder.Process.Signal(signal)
-	holder.Wait()
+	_ = holder.Process.Signal(signal)
+	_ = holder.Wait()
 	made.mustBeGone(t)
 }
 

@@ -53,6 +53,7 @@ func (p *process) kill() {
 func (p *process) exited() error {
 	select {
 	case <-p.done:
+		//nolint:errorlint // it may have ended well, which is no less wrong
 		return fmt.Errorf("%s ended (%v)%s", p.name, p.err, p.tail())
 	default:
 		return nil

@@ -34,4 +34,4 @@ func newNamespaces() *syscall.SysProcAttr {
 
 // killGroup kills a process and those that it started, which share the group
 // that bindToParent gave it.
-func killGroup(p *os.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }
+func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }

@@ -97,7 +97,7 @@ func (s *sandbox) command(program string, args ...string) *exec.Cmd {
 
 // stop ends all that is in the sandbox, and with it the sandbox.
 func (s *sandbox) stop() {
-	s.init.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.init.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.init.done:
 	case <-time.After(10 * time.Second):

@@ -48,7 +48,7 @@ func up(ctx context.Context, dir string, flags []string) error {
 		return err
 	}
 	// It does not see the terminal's interrupt.
-	defer context.AfterFunc(ctx, func() { holder.Process.Signal(syscall.SIGTERM) })()
+	defer context.AfterFunc(ctx, func() { _ = holder.Process.Signal(syscall.SIGTERM) })()
 	said, err := io.ReadAll(r)
 	if err != nil {
 		return err
