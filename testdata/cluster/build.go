@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -71,7 +72,7 @@ type programs map[string]string
 func build(ctx context.Context, node bool) (programs, error) {
 	modules := controlPlaneModules
 	if node {
-		modules = append(modules[:len(modules):len(modules)], nodeModules...)
+		modules = append(slices.Clip(modules), nodeModules...)
 	}
 	cache := os.Getenv("KUBECTL_HARDEN_TEST_CACHE")
 	if cache == "" {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
@@ -35,7 +36,7 @@ func (c *Cluster) components() []component {
 	if c.node == nil {
 		return components
 	}
-	return append(components[:len(components):len(components)], nodeComponents...)
+	return append(slices.Clip(components), nodeComponents...)
 }
 
 func (c *Cluster) pki(name string) string { return filepath.Join(c.Dir, "pki", name) }
