@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 
@@ -73,11 +74,11 @@ func newCompletionInstallCommand(streams genericiooptions.IOStreams) *cobra.Comm
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if dir == "" {
-				self, err := os.Executable()
+				found, err := programDir()
 				if err != nil {
 					return err
 				}
-				dir = filepath.Dir(self)
+				dir = found
 			}
 			path, err := installShim(dir)
 			if errors.Is(err, fs.ErrPermission) {
@@ -90,8 +91,18 @@ func newCompletionInstallCommand(streams genericiooptions.IOStreams) *cobra.Comm
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "The folder to install into; it must be on PATH. Default: where this program is.")
+	cmd.Flags().StringVar(&dir, "dir", "", "The folder to install into; it must be on PATH. Default: where kubectl finds this program.")
 	return cmd
+}
+
+// programDir returns the folder on PATH in which kubectl finds this program.
+// That may be a link, as krew makes them: what it links to is not on PATH.
+func programDir() (string, error) {
+	if path, err := exec.LookPath("kubectl-" + Name); err == nil {
+		return filepath.Dir(path), nil
+	}
+	self, err := os.Executable()
+	return filepath.Dir(self), err
 }
 
 func installShim(dir string) (string, error) {
