@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // CrashLoop returns a stage for [WithStages]: pods with this label start and
 // then crash, as containers do whose program fails, and never become ready.
 func CrashLoop(label, value string) string {
-	return podStage("pod-crash-loop", fmt.Sprintf("matchLabels: {%q: %q}", label, value), "False", `
+	return podStage("pod-crash-loop", crashWeight, fmt.Sprintf("matchLabels: {%q: %q}", label, value), "False", `
         ready: false
         started: false
         restartCount: 3
@@ -29,7 +30,7 @@ func ImageIDs(ids map[string]string) string {
 	for _, image := range slices.Sorted(maps.Keys(ids)) {
 		fmt.Fprintf(&dict, " %q %q", image, ids[image])
 	}
-	return podStage("pod-image-ids", "matchLabels: {}", "True", `
+	return podStage("pod-image-ids", 1, "matchLabels: {}", "True", `
         ready: true
         started: true
         restartCount: 0
@@ -38,16 +39,20 @@ func ImageIDs(ids map[string]string) string {
           running: {startedAt: {{ $now | Quote }}}`)
 }
 
+// crashWeight makes a stage for some pods win over one for all: kwok draws lots
+// among the stages that match, by their weights.
+const crashWeight = 1_000_000
+
 // podStage takes pods from Pending to Running with each container in the given
-// state. Its weight makes it win over kwok's own stage.
-func podStage(name, selector, ready, container string) string {
+// state. With a weight, it wins over kwok's own stage, which has none.
+func podStage(name string, weight int, selector, ready, container string) string {
 	return `apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
 metadata:
   name: ` + name + `
 spec:
   resourceRef: {apiGroup: v1, kind: Pod}
-  weight: 1
+  weight: ` + strconv.Itoa(weight) + `
   selector:
     ` + selector + `
     matchExpressions:
