@@ -13,6 +13,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 BINDIR ?= $(shell go env GOPATH)/bin
 BENCH ?= .
 FUZZTIME ?= 30s
+RACE ?= ./fixes/... ./tui/... ./plugin/...
 
 # A tool is built from the module that pins it, once: Go's build cache keeps it.
 tool = go tool -modfile=testdata/tools/$(1)/go.mod
@@ -43,7 +44,7 @@ testbins:
 
 .PHONY: test-race
 test-race: testbins ## the tests of everything that runs concurrently, under the race detector
-	CGO_ENABLED=1 go test -race -vet=off -timeout 30m ./fixes/... ./tui/... ./plugin/...
+	CGO_ENABLED=1 go test -race -vet=off -timeout 30m $(RACE)
 
 .PHONY: lint
 lint: ## golangci-lint, as .golangci.yml says
