@@ -239,19 +239,11 @@ func (c Change) ApplyManifest() (map[string]any, error) {
 	if err != nil || c.Before == nil {
 		return m, err
 	}
-	before, err := fields(c.Before)
+	before, err := Change{After: c.Before}.Manifest()
 	if err != nil {
 		return nil, err
 	}
 	nullRemoved(before, m)
-	if meta, ok := m["metadata"].(map[string]any); ok {
-		if annotations, ok := meta["annotations"].(map[string]any); ok {
-			delete(annotations, corev1.LastAppliedConfigAnnotation)
-			delete(annotations, "deployment.kubernetes.io/revision")
-		} else if meta["annotations"] == nil {
-			delete(meta, "annotations")
-		}
-	}
 	return m, nil
 }
 
@@ -334,6 +326,13 @@ func (c Change) Rebase(live Object) (Change, bool) {
 	}
 	c.Before, c.After = live, after
 	return c, true
+}
+
+// HeldBy reports whether an object holds what the change makes of it, in all
+// that the change touches.
+func (c Change) HeldBy(live Object) bool {
+	_, held := Change{Object: c.Object, Before: c.After, After: c.Before}.Rebase(live)
+	return held
 }
 
 // SameBase reports whether two changes start from the same state of the same

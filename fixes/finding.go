@@ -119,7 +119,7 @@ func (f *Finding) settle(inv *Inventory) {
 				"Make the change in "+name+" ("+owner.APIVersion+"), where its fields allow it: "+fix.Title+".")
 		case inv.Live && isWorkload && w.Finished():
 			fix.manual("it has finished: nothing runs that a change could reach",
-				"Fix its source, and delete what is left: kubectl delete "+kubectlName(f.Object))
+				"Fix its source, and delete what is left: kubectl delete "+f.Object.KubectlArgs())
 		case inv.Live && isWorkload && immutableTemplate(f.Object.Kind):
 			fix.manual("the spec of a running "+f.Object.Kind.Name+" cannot be changed in place", recreateSteps(f.Object))
 		case f.ManagedBy != "":
@@ -144,7 +144,7 @@ func (f *Finding) cleanFixes() {
 func immutableTemplate(k Kind) bool { return k == KindPod || k == KindJob }
 
 func recreateSteps(ref Ref) string {
-	name := kubectlName(ref)
+	name := ref.KubectlArgs()
 	return strings.Join([]string{
 		"Recreate it from a fixed manifest, when its downtime is acceptable:",
 		"  kubectl get " + name + " -o yaml > object.yaml",
@@ -152,14 +152,6 @@ func recreateSteps(ref Ref) string {
 		"  kubectl replace --force -f fixed.yaml",
 		"Then check: kubectl harden -n " + ref.Namespace,
 	}, "\n")
-}
-
-func kubectlName(ref Ref) string {
-	s := strings.ToLower(ref.Kind.Name) + "/" + ref.Name
-	if ref.Namespace != "" {
-		s += " -n " + ref.Namespace
-	}
-	return s
 }
 
 // fingerprint identifies a finding by what is broken where, so that it is the

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -178,6 +179,25 @@ func (r Ref) NamespacedName() string {
 		return r.Name
 	}
 	return r.Namespace + "/" + r.Name
+}
+
+// ResourceName returns "deployment.apps/web", as kubectl's -o name does.
+func (r Ref) ResourceName() string {
+	name := strings.ToLower(r.Kind.Name)
+	if r.Kind.Group != "" {
+		name += "." + r.Kind.Group
+	}
+	return name + "/" + r.Name
+}
+
+// KubectlArgs returns what follows a verb on kubectl's command line
+// ("deployment/web -n shop").
+func (r Ref) KubectlArgs() string {
+	args := strings.ToLower(r.Kind.Name) + "/" + r.Name
+	if r.Namespace != "" {
+		args += " -n " + r.Namespace
+	}
+	return args
 }
 
 // String returns "Deployment shop/web".

@@ -158,11 +158,7 @@ func (o *Options) ask(ctx context.Context, question string) (bool, error) {
 // ("deployment.apps/web patched").
 func (o *Options) sayOutcome(w io.Writer, out fixes.Outcome) {
 	ref := out.Change.Object
-	name := strings.ToLower(ref.Kind.Name)
-	if ref.Kind.Group != "" {
-		name += "." + ref.Kind.Group
-	}
-	name += "/" + ref.Name
+	name := ref.ResourceName()
 	if ref.Namespace != "" {
 		name += " in " + ref.Namespace
 	}

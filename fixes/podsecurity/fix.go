@@ -37,20 +37,16 @@ func (s *subject) edited(title string, confidence fixes.Confidence, why string, 
 
 // manual is a fix that a person makes. The steps end with how to check it.
 func (s *subject) manual(title, why, steps string) fixes.Fix {
-	ref, path := s.Ref(), s.SpecPath
+	path := s.SpecPath
 	if len(s.faults) > 0 {
 		path = s.faults[0].path
-	}
-	name := strings.ToLower(ref.Kind.Name) + "/" + ref.Name
-	if ref.Namespace != "" {
-		name += " -n " + ref.Namespace
 	}
 	return fixes.Fix{
 		Title:      title,
 		Confidence: fixes.Manual,
 		Why:        why,
 		Steps: fixes.CleanLines(fmt.Sprintf("%s\nThen check: kubectl get %s -o jsonpath='{.%s}'",
-			strings.TrimSpace(steps), name, path)),
+			strings.TrimSpace(steps), s.Ref().KubectlArgs(), path)),
 	}
 }
 

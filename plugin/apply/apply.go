@@ -177,6 +177,8 @@ func (a *Applier) write(ctx context.Context, c *fixes.Change, dryRun bool) fixes
 		out.State = fixes.Stale
 	case isRefusal(err):
 		out.State = fixes.Failed
+	case dryRun:
+		out.State = fixes.Failed // nothing was to be written
 	default:
 		out = a.find(ctx, c, done)
 	}
@@ -199,17 +201,29 @@ func (a *Applier) exists(ctx context.Context, c *fixes.Change) fixes.Outcome {
 // find looks at what the server holds, after a write that nobody knows the
 // outcome of.
 func (a *Applier) find(ctx context.Context, c *fixes.Change, done fixes.State) fixes.Outcome {
+	out := fixes.Outcome{Change: c, State: fixes.Unknown}
 	live, err := a.Client.Get(ctx, c.Object)
-	switch {
-	case err == nil && holds(live, c):
-		return fixes.Outcome{Change: c, State: done}
-	case err == nil, apierrors.IsNotFound(err):
-		return fixes.Outcome{Change: c, State: fixes.Failed}
+	if c.Action == fixes.Create {
+		switch {
+		case err == nil && holds(live, c):
+			out.State = done
+		case apierrors.IsNotFound(err):
+			out.State = fixes.Failed
+		}
+		return out
 	}
-	return fixes.Outcome{Change: c, State: fixes.Unknown}
+	if err != nil {
+		return out
+	}
+	if c.HeldBy(live) {
+		out.State = done
+	} else if _, asItWas := c.Rebase(live); asItWas {
+		out.State = fixes.Failed
+	}
+	return out
 }
 
-// holds reports whether an object has all that a change gives it.
+// holds reports whether an object has all that the creation of it gives it.
 func holds(live fixes.Object, c *fixes.Change) bool {
 	got, err := fixes.Change{After: live}.Manifest()
 	if err != nil {

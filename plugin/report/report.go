@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -240,11 +239,7 @@ func Names(w io.Writer, findings []*fixes.Finding) error {
 			continue
 		}
 		seen[f.Object] = true
-		name := strings.ToLower(f.Object.Kind.Name)
-		if f.Object.Kind.Group != "" {
-			name += "." + f.Object.Kind.Group
-		}
-		if _, err := fmt.Fprintln(w, fixes.Clean(name+"/"+f.Object.Name)); err != nil {
+		if _, err := fmt.Fprintln(w, fixes.Clean(f.Object.ResourceName())); err != nil {
 			return err
 		}
 	}
