@@ -9,7 +9,6 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/yaml"
@@ -22,43 +21,34 @@ type Action string
 const (
 	Create Action = "create"
 	Patch  Action = "patch"
+	// Recreate deletes an object and creates it anew: a pod without a
+	// controller, or a Job, whose fields cannot be changed in place.
+	Recreate Action = "recreate"
+	Delete   Action = "delete"
 )
 
 // Change is one object before and after a plan.
 type Change struct {
 	Action Action
 	Object Ref
-	// Before is nil for an object that is created.
+	// Before is nil for an object that is created, After for one that is
+	// deleted.
 	Before, After Object
 	// Fixes are the findings that the change serves.
 	Fixes []*Finding
 }
 
-// rank orders changes: what others refer to first; workloads; then what
-// encloses a namespace, a LimitRange before the ResourceQuota that would
-// refuse pods without its defaults, and what allows traffic before what
-// denies it.
-func (c Change) rank() int {
-	switch obj := c.After.(type) {
-	case *corev1.Secret, *corev1.ConfigMap, *corev1.ServiceAccount:
-		return 0
-	case *corev1.LimitRange:
-		return 2
-	case *corev1.ResourceQuota:
-		return 3
-	case *networkingv1.NetworkPolicy:
-		if len(obj.Spec.Ingress)+len(obj.Spec.Egress) > 0 {
-			return 4
-		}
-		return 5
-	case *corev1.Namespace:
-		return 6
-	}
-	return 1
-}
-
 // Restarts reports whether applying the change replaces running pods.
 func (c Change) Restarts() bool {
+	if c.Action == Recreate {
+		return true
+	}
+	return c.Object.Kind.Rolls() && c.ChangesTemplate()
+}
+
+// ChangesTemplate reports whether a patch changes the pods that a workload
+// makes.
+func (c Change) ChangesTemplate() bool {
 	if c.Action != Patch {
 		return false
 	}
@@ -67,11 +57,7 @@ func (c Change) Restarts() bool {
 		return false
 	}
 	after, _ := AsWorkload(c.After)
-	switch c.Object.Kind {
-	case KindDeployment, KindStatefulSet, KindDaemonSet:
-		return !reflect.DeepEqual(before.Spec, after.Spec) || !reflect.DeepEqual(before.Meta, after.Meta)
-	}
-	return false // others give the new template to later pods only
+	return !reflect.DeepEqual(before.Spec, after.Spec) || !reflect.DeepEqual(before.Meta, after.Meta)
 }
 
 // serverFields are set by the API server and belong in no manifest.
@@ -86,13 +72,19 @@ func fields(obj Object) (map[string]any, error) {
 		return nil, fmt.Errorf("encode %s: %w", RefOf(obj), err)
 	}
 	delete(m, "status")
+	_, custom := obj.(*Custom)
+	if kind, ok := KindOf(obj); ok && !custom { // typed answers of a server often leave it out
+		m["apiVersion"], m["kind"] = kind.APIVersion(), kind.Name
+	}
 	if meta, ok := m["metadata"].(map[string]any); ok {
 		for _, f := range serverFields {
 			delete(meta, f)
 		}
 	}
-	for _, path := range templateMeta {
-		dropNullTimestamp(m, path)
+	if !custom { // which stays as it came
+		for _, path := range templateMeta {
+			dropNullTimestamp(m, path)
+		}
 	}
 	return m, nil
 }
@@ -114,12 +106,21 @@ func dropNullTimestamp(m map[string]any, path string) {
 	}
 }
 
+// form returns an object in the form in which the change's two sides are
+// compared: as a manifest, unless one object is changed in place.
+func (c Change) form(obj Object) Object {
+	if c.Action != Patch && obj != nil {
+		return Recreated(obj)
+	}
+	return obj
+}
+
 func (c Change) ops() ([]op, error) {
-	before, err := fields(c.Before)
+	before, err := fields(c.form(c.Before))
 	if err != nil {
 		return nil, err
 	}
-	after, err := fields(c.After)
+	after, err := fields(c.form(c.After))
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +158,9 @@ func (c Change) MergePatch() (patch map[string]any, patchType string, err error)
 	if err != nil {
 		return nil, "", err
 	}
-	if p, err := strategicpatch.CreateTwoWayMergePatch(before, after, c.After); err == nil {
+	if c.Object.Kind.Custom() {
+		// A server knows nothing of how to merge the lists of a custom kind.
+	} else if p, err := strategicpatch.CreateTwoWayMergePatch(before, after, c.After); err == nil {
 		patch = map[string]any{}
 		if err := json.Unmarshal(p, &patch); err != nil {
 			return nil, "", fmt.Errorf("decode patch of %s: %w", c.Object, err)
@@ -182,7 +185,7 @@ func (c Change) encode() (before, after []byte, err error) {
 		obj Object
 		to  *[]byte
 	}{{c.Before, &before}, {c.After, &after}} {
-		m, err := fields(side.obj)
+		m, err := fields(c.form(side.obj))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -233,17 +236,24 @@ func (c Change) Manifest() (map[string]any, error) {
 // ApplyManifest returns [Change.Manifest] with every field that the change
 // removes set to null. Without that, kubectl apply keeps a field that it did
 // not write itself: an env entry would end with value and valueFrom, which
-// the API server refuses (kubernetes#46861).
+// the API server refuses (kubernetes#46861). Of a custom object these are only
+// the fields that kubectl apply would keep.
 func (c Change) ApplyManifest() (map[string]any, error) {
 	m, err := c.Manifest()
-	if err != nil || c.Before == nil {
-		return m, err
+	if err != nil || c.Before == nil || c.Action == Recreate {
+		return m, err // nothing is there that could be kept
 	}
 	before, err := Change{After: c.Before}.Manifest()
 	if err != nil {
 		return nil, err
 	}
-	nullRemoved(before, m)
+	if c.Object.Kind.Custom() {
+		if c.Before.GetUID() == "" {
+			return m, nil
+		}
+		appliedBefore(before, c.Before)
+	}
+	nullRemoved(before, m, !c.Object.Kind.Custom())
 	return m, nil
 }
 
@@ -259,7 +269,7 @@ func (c Change) Diff(redact Redactor, context int) (string, error) {
 		if obj == nil {
 			return "", nil
 		}
-		m, err := fields(redact(obj))
+		m, err := fields(redact(c.form(obj)))
 		if err != nil {
 			return "", err
 		}
@@ -278,25 +288,28 @@ func (c Change) Diff(redact Redactor, context int) (string, error) {
 		context = strings.Count(before, "\n") + strings.Count(after, "\n")
 	}
 	name := strings.ToLower(c.Object.Kind.Name) + "/" + c.Object.NamespacedName()
-	old := "a/" + name
+	from, to := "a/"+name, "b/"+name
 	if c.Before == nil {
-		old = "/dev/null"
+		from = "/dev/null"
 	}
-	return udiff.ToUnified(Clean(old), Clean("b/"+name), before, udiff.Lines(before, after), context)
+	if c.After == nil {
+		to = "/dev/null"
+	}
+	return udiff.ToUnified(Clean(from), Clean(to), before, udiff.Lines(before, after), context)
 }
 
 // Rebase returns the same minimal difference on the object as it is now, or
 // false when it is another object or no longer holds what the change
 // replaces.
 func (c Change) Rebase(live Object) (Change, bool) {
-	if live.GetUID() != c.Before.GetUID() {
+	if c.Before == nil || c.After == nil || live.GetUID() != c.Before.GetUID() {
 		return Change{}, false
 	}
 	ops, err := c.ops()
 	if err != nil {
 		return Change{}, false
 	}
-	before, err := fields(c.Before)
+	before, err := fields(c.form(c.Before))
 	if err != nil {
 		return Change{}, false
 	}
@@ -308,7 +321,7 @@ func (c Change) Rebase(live Object) (Change, bool) {
 	if err != nil {
 		return Change{}, false
 	}
-	now, err := fields(live)
+	now, err := fields(c.form(live))
 	if err != nil {
 		return Change{}, false
 	}
@@ -320,18 +333,38 @@ func (c Change) Rebase(live Object) (Change, bool) {
 	if err != nil {
 		return Change{}, false
 	}
-	after := reflect.New(reflect.TypeOf(c.After).Elem()).Interface().(Object)
+	after := c.Object.Kind.New()
 	if err := json.Unmarshal(patched, after); err != nil {
 		return Change{}, false
+	}
+	if c.Action != Recreate {
+		inherit(after, live)
 	}
 	c.Before, c.After = live, after
 	return c, true
 }
 
-// HeldBy reports whether an object holds what the change makes of it, in all
-// that the change touches.
+// inherit makes an object the next state of another: it has the uid and the
+// version of that.
+func inherit(obj, of Object) {
+	obj.SetUID(of.GetUID())
+	obj.SetResourceVersion(of.GetResourceVersion())
+	obj.SetGeneration(of.GetGeneration())
+	obj.SetSelfLink(of.GetSelfLink())
+}
+
+// HeldBy reports whether an object, nil where there is none, holds what the
+// change makes of it, in all that the change touches.
 func (c Change) HeldBy(live Object) bool {
-	_, held := Change{Object: c.Object, Before: c.After, After: c.Before}.Rebase(live)
+	switch {
+	case c.Action == Delete || live == nil:
+		return c.Action == Delete && live == nil
+	case c.Action == Create:
+		return len(c.TakenBack(live)) == 0
+	case c.Action == Recreate:
+		return live.GetUID() != c.Before.GetUID() && len(c.TakenBack(live)) == 0
+	}
+	_, held := Change{Action: Patch, Object: c.Object, Before: c.After, After: c.Before}.Rebase(live)
 	return held
 }
 

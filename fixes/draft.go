@@ -1,7 +1,6 @@
 package fixes
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 )
@@ -16,7 +15,8 @@ type Draft struct {
 // Draft returns an empty draft over the inventory.
 func (inv *Inventory) Draft() *Draft {
 	over := NewInventory()
-	over.base, over.Live, over.ServerMinor = inv, inv.Live, inv.ServerMinor
+	over.base, over.Live, over.ServerMinor, over.Now = inv, inv.Live, inv.ServerMinor, inv.Now
+	over.Namespace, over.Images, over.Admission, over.Strictness = inv.Namespace, inv.Images, inv.Admission, inv.Strictness
 	return &Draft{Inventory: over}
 }
 
@@ -36,6 +36,9 @@ func EditRef[T Object](d *Draft, ref Ref) (T, error) {
 	}
 	return obj.(T), nil
 }
+
+// EditObject is [EditRef] where the type does not matter.
+func EditObject(d *Draft, ref Ref) (Object, error) { return d.edit(ref) }
 
 // EditWorkload returns the workload view of the draft's own copy of an object.
 func (d *Draft) EditWorkload(ref Ref) (Workload, error) {
@@ -78,6 +81,20 @@ func (d *Draft) Create(obj Object) error {
 	return nil
 }
 
+// Delete takes an object out of the draft. It does nothing where there is none
+// of that name.
+func (d *Draft) Delete(ref Ref) {
+	if d.Get(ref) == nil {
+		return
+	}
+	k := key{ref.Namespace, ref.Name, ref.Origin}
+	d.set(ref.Kind, k, nil)
+	if d.base.Get(ref) == nil { // the draft itself had added it
+		delete(d.objects[ref.Kind], k)
+	}
+	d.touch(ref)
+}
+
 func (d *Draft) touch(ref Ref) {
 	if !slices.Contains(d.touched, ref) {
 		d.touched = append(d.touched, ref)
@@ -107,26 +124,27 @@ func CreatedIn[T Object](d *Draft, namespace string) []T {
 }
 
 // Changes returns what the draft differs in from the inventory below, in the
-// order in which it is safe to apply: what others refer to comes first, and
-// what encloses a namespace last.
+// order in which it is safe to apply; see [Stage].
 func (d *Draft) Changes() ([]Change, error) {
 	var changes []Change
 	for kind, objects := range d.objects {
 		for k, after := range objects {
 			ref := Ref{Kind: kind, Namespace: k.namespace, Name: k.name, Origin: k.origin}
 			c := Change{Action: Patch, Object: ref, Before: d.base.Get(ref), After: after}
-			if c.Before == nil {
+			if after == nil {
+				c.Action = Delete
+			} else if c.Before == nil {
 				c.Action = Create
 			} else if ops, err := c.ops(); err != nil {
 				return nil, err
 			} else if len(ops) == 0 {
 				continue
+			} else if d.Live && immutableTemplate(kind) {
+				c.Action, c.After = Recreate, Recreated(after)
 			}
 			changes = append(changes, c)
 		}
 	}
-	slices.SortFunc(changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.Object.Compare(b.Object))
-	})
+	SortChanges(changes)
 	return changes, nil
 }

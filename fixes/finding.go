@@ -106,13 +106,35 @@ func (f *Finding) settle(inv *Inventory) {
 	f.ManagedBy = Clean(ManagedBy(obj))
 	_, owner := inv.Top(obj)
 	w, isWorkload := AsWorkload(obj)
+	custom, _ := obj.(*Custom)
+	var sharers []string
+	if isWorkload {
+		sharers = inv.sharers(obj)
+	}
+	twice := ""
+	if isWorkload && !inv.Live { // no server holds such an object
+		twice = w.nameTwice()
+	}
 	for i := range f.Fixes {
 		fix := &f.Fixes[i]
+		if custom != nil && fix.Edit != nil {
+			fix.fitCustom(inv, custom)
+		}
+		if len(sharers) > 0 && fix.Edit != nil {
+			fix.Risks = append(fix.Risks, strings.Join(sharers, ", ")+" takes its template from here, and rolls it out as its strategy says.")
+		}
 		switch {
 		case fix.Edit == nil:
-		case owner != nil && owner.Kind == "Node":
-			fix.manual("the kubelet of node "+owner.Name+" runs this pod from a file",
-				"Edit the static pod's manifest on node "+owner.Name+" (the kubelet's staticPodPath): "+fix.Title+".")
+		case twice != "":
+			fix.manual("two of its containers are called "+twice+", and the API server refuses that",
+				"Give each container a name of its own, and scan again. Then: "+fix.Title+".")
+		case isWorkload && isStatic(obj, owner):
+			node := w.Spec.NodeName
+			if owner != nil {
+				node = owner.Name
+			}
+			fix.manual("the kubelet of node "+node+" runs this pod from a file",
+				"Edit the static pod's manifest on node "+node+" (the kubelet's staticPodPath): "+fix.Title+".")
 		case owner != nil:
 			name := owner.Kind + " " + owner.Name
 			fix.manual(name+" controls this object and would undo a change below it",
@@ -120,14 +142,22 @@ func (f *Finding) settle(inv *Inventory) {
 		case inv.Live && isWorkload && w.Finished():
 			fix.manual("it has finished: nothing runs that a change could reach",
 				"Fix its source, and delete what is left: kubectl delete "+f.Object.KubectlArgs())
-		case inv.Live && isWorkload && immutableTemplate(f.Object.Kind):
-			fix.manual("the spec of a running "+f.Object.Kind.Name+" cannot be changed in place", recreateSteps(f.Object))
+		case inv.Live && immutableTemplate(f.Object.Kind):
+			if inv.mayRecreate(obj) {
+				fix.recreates(f.Object.Kind, f.ManagedBy)
+			} else {
+				fix.manual("the spec of a running "+f.Object.Kind.Name+" cannot be changed in place", recreateSteps(f.Object))
+			}
 		case f.ManagedBy != "":
-			fix.lower(Review, f.ManagedBy+" manages this object and may put it back: make the change at its source too")
+			fix.lower(Review, mayPutBack(f.ManagedBy))
 		case IsSystemNamespace(f.Object.Namespace):
 			fix.lower(Review, "the cluster itself depends on what runs in "+f.Object.Namespace)
 		}
 	}
+}
+
+func mayPutBack(manager string) string {
+	return manager + " manages this object and may put it back: make the change at its source too"
 }
 
 // cleanFixes makes the texts of the fixes safe to show: they name objects.
@@ -139,19 +169,6 @@ func (f *Finding) cleanFixes() {
 			fix.Risks[j] = Clean(fix.Risks[j])
 		}
 	}
-}
-
-func immutableTemplate(k Kind) bool { return k == KindPod || k == KindJob }
-
-func recreateSteps(ref Ref) string {
-	name := ref.KubectlArgs()
-	return strings.Join([]string{
-		"Recreate it from a fixed manifest, when its downtime is acceptable:",
-		"  kubectl get " + name + " -o yaml > object.yaml",
-		"  kubectl harden -f object.yaml --fix --dry-run --confidence=review -o yaml > fixed.yaml",
-		"  kubectl replace --force -f fixed.yaml",
-		"Then check: kubectl harden -n " + ref.Namespace,
-	}, "\n")
 }
 
 // fingerprint identifies a finding by what is broken where, so that it is the

@@ -3,9 +3,11 @@ package fixes
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -28,16 +30,28 @@ const OtherNamespaces = "*"
 // stable order. It is safe for concurrent reading once it is filled.
 type Inventory struct {
 	// Live tells a running cluster from manifests: there, pods and Jobs cannot
-	// be edited in place, and status is evidence.
+	// be edited in place (see AllowRecreate), and status is evidence.
 	Live bool
 	// ServerMinor is the minor version of the API server (37 for v1.37), or 0
 	// when it is not known.
 	ServerMinor int
+	// Now is when a running cluster was looked at. It is zero where there is no
+	// such time: manifests do not age.
+	Now time.Time
+	// Namespace limits the scan to one namespace, when it is not empty.
+	Namespace string
+	// Images is what the user asks of images, Admission what of admission
+	// policies, and Strictness what of network policies.
+	Images     ImagePolicy
+	Admission  AdmissionPolicy
+	Strictness Strictness
 
 	base    *Inventory // what a draft overlays; nil for a scan's own inventory
 	objects map[Kind]map[key]Object
 	skips   []Skip
 	origins map[Ref]Position
+	// recreate tells what may be deleted and created anew; nil is nothing.
+	recreate func(Ref) bool
 
 	mu      sync.Mutex // guards derived
 	derived derived
@@ -49,6 +63,7 @@ type derived struct {
 	sorted    map[Kind][]Object
 	workloads map[string][]Workload // by namespace
 	podsByTop map[Ref][]*corev1.Pod // by the topmost owner
+	memos     map[reflect.Type]*memo
 }
 
 // derive returns what get finds among what was derived before, or builds
@@ -87,7 +102,9 @@ func (inv *Inventory) Add(obj Object) bool {
 	if !ok {
 		return false
 	}
-	obj.GetObjectKind().SetGroupVersionKind(kind.GVK())
+	if !kind.Custom() { // which says it, in the version that it came with
+		obj.GetObjectKind().SetGroupVersionKind(kind.GVK())
+	}
 	inv.set(kind, keyOf(obj), obj)
 	return true
 }
@@ -98,7 +115,8 @@ func (inv *Inventory) set(kind Kind, k key, obj Object) {
 	}
 	inv.objects[kind][k] = obj
 	delete(inv.derived.sorted, kind)
-	if slices.Contains(WorkloadKinds(), kind) {
+	inv.forget(kind)
+	if slices.Contains(workloadKinds, kind) {
 		inv.derived.workloads, inv.derived.podsByTop = nil, nil
 	}
 }
@@ -270,7 +288,7 @@ func (inv *Inventory) Namespaces() []string {
 	for _, obj := range inv.List(KindNamespace) {
 		seen[obj.GetName()] = true
 	}
-	for _, kind := range WorkloadKinds() {
+	for _, kind := range workloadKinds {
 		for _, obj := range inv.List(kind) {
 			if ns := obj.GetNamespace(); ns != "" {
 				seen[ns] = true

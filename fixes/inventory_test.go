@@ -117,21 +117,6 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-func TestManagedBy(t *testing.T) {
-	for _, c := range []struct{ meta, want string }{
-		{"labels: {app.kubernetes.io/managed-by: Helm}, annotations: {meta.helm.sh/release-name: shop}", "helm:shop"},
-		{"labels: {app.kubernetes.io/managed-by: Helm}", ""},
-		{`annotations: {argocd.argoproj.io/tracking-id: "web:apps/Deployment:shop/web"}`, "argocd:web"},
-		{`annotations: {argocd.argoproj.io/tracking-id: "web:apps/Deployment:other/web"}`, ""},
-		{"labels: {kustomize.toolkit.fluxcd.io/name: apps, kustomize.toolkit.fluxcd.io/namespace: flux-system}", "flux:flux-system/apps"},
-	} {
-		inv := fixestest.Load(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop, "+c.meta+"}\n")
-		if got := fixes.ManagedBy(inv.List(fixes.KindDeployment)[0]); got != c.want {
-			t.Errorf("%s: %q, want %q", c.meta, got, c.want)
-		}
-	}
-}
-
 // TestOwnersDecideTheFix demands that no edit is offered below an owner that
 // would undo it.
 func TestOwnersDecideTheFix(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -41,6 +43,19 @@ func (k Kind) APIVersion() string {
 	return schema.GroupVersion{Group: k.Group, Version: k.Version}.String()
 }
 
+// New returns an empty object of the kind.
+func (k Kind) New() Object {
+	if k.Custom() {
+		return NewCustom(k, nil)
+	}
+	for _, kt := range kindTypes {
+		if kt.kind == k {
+			return reflect.New(kt.typ.Elem()).Interface().(Object)
+		}
+	}
+	panic(fmt.Sprintf("fixes: no type for %v", k))
+}
+
 // String returns the resource and its group as kubectl writes them
 // ("deployments.apps").
 func (k Kind) String() string {
@@ -48,6 +63,20 @@ func (k Kind) String() string {
 		return k.Resource
 	}
 	return k.Resource + "." + k.Group
+}
+
+// Title returns the kind's name, and its group with it where the server's own
+// kinds have one of that name ("Service.serving.knative.dev").
+func (k Kind) Title() string {
+	if !k.Custom() {
+		return k.Name
+	}
+	for _, kt := range kindTypes {
+		if kt.kind.Name == k.Name {
+			return k.Name + "." + k.Group
+		}
+	}
+	return k.Name
 }
 
 // The kinds an inventory can hold.
@@ -75,6 +104,14 @@ var (
 	KindRoleBinding           = Kind{"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true}
 	KindClusterRole           = Kind{"rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false}
 	KindClusterRoleBinding    = Kind{"rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false}
+	KindControllerRevision    = Kind{"apps", "v1", "ControllerRevision", "controllerrevisions", true}
+
+	KindValidatingAdmissionPolicy        = Kind{"admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", false}
+	KindValidatingAdmissionPolicyBinding = Kind{"admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", false}
+	KindMutatingAdmissionPolicy          = Kind{"admissionregistration.k8s.io", "v1", "MutatingAdmissionPolicy", "mutatingadmissionpolicies", false}
+	KindMutatingAdmissionPolicyBinding   = Kind{"admissionregistration.k8s.io", "v1", "MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings", false}
+	KindValidatingWebhookConfiguration   = Kind{"admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", false}
+	KindMutatingWebhookConfiguration     = Kind{"admissionregistration.k8s.io", "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", false}
 )
 
 // kindTypes pairs every kind with its Go type.
@@ -105,20 +142,33 @@ var kindTypes = []struct {
 	{KindRoleBinding, reflect.TypeFor[*rbacv1.RoleBinding]()},
 	{KindClusterRole, reflect.TypeFor[*rbacv1.ClusterRole]()},
 	{KindClusterRoleBinding, reflect.TypeFor[*rbacv1.ClusterRoleBinding]()},
+	{KindControllerRevision, reflect.TypeFor[*appsv1.ControllerRevision]()},
+	{KindValidatingAdmissionPolicy, reflect.TypeFor[*admissionregistrationv1.ValidatingAdmissionPolicy]()},
+	{KindValidatingAdmissionPolicyBinding, reflect.TypeFor[*admissionregistrationv1.ValidatingAdmissionPolicyBinding]()},
+	{KindMutatingAdmissionPolicy, reflect.TypeFor[*admissionregistrationv1.MutatingAdmissionPolicy]()},
+	{KindMutatingAdmissionPolicyBinding, reflect.TypeFor[*admissionregistrationv1.MutatingAdmissionPolicyBinding]()},
+	{KindValidatingWebhookConfiguration, reflect.TypeFor[*admissionregistrationv1.ValidatingWebhookConfiguration]()},
+	{KindMutatingWebhookConfiguration, reflect.TypeFor[*admissionregistrationv1.MutatingWebhookConfiguration]()},
+	{KindImage, reflect.TypeFor[*Image]()},
+	{KindRegistry, reflect.TypeFor[*Registry]()},
+	{KindVulnerabilities, reflect.TypeFor[*Vulnerabilities]()},
+	{KindProcess, reflect.TypeFor[*Process]()},
+	{KindTrial, reflect.TypeFor[*Trial]()},
+	{KindUsage, reflect.TypeFor[*Usage]()},
 }
 
 // WorkloadKinds are the kinds that hold a pod or a pod template. A rule that
 // looks at workloads needs them all: pods and ReplicaSets tell which owner
-// stands at the top.
-func WorkloadKinds() []Kind {
-	return []Kind{
-		KindDeployment, KindStatefulSet, KindDaemonSet, KindReplicaSet,
-		KindReplicationController, KindCronJob, KindJob, KindPod,
-	}
-}
+// stands at the top. The custom ones among them ([CustomKinds]) are nowhere on
+// most servers.
+func WorkloadKinds() []Kind { return slices.Clone(workloadKinds) }
 
-// KindOf returns the kind of a typed object.
+// KindOf returns the kind of an object: by its type, or for a [*Custom] by
+// what it says of itself, in whatever version.
 func KindOf(obj runtime.Object) (Kind, bool) {
+	if c, ok := obj.(*Custom); ok {
+		return lookupCustom(c.GroupVersionKind().GroupKind())
+	}
 	return kindOfType(reflect.TypeOf(obj))
 }
 
@@ -128,6 +178,15 @@ func LookupKind(gk schema.GroupKind) (Kind, bool) {
 	for _, kt := range kindTypes {
 		if kt.kind.Group == gk.Group && kt.kind.Name == gk.Kind {
 			return kt.kind, true
+		}
+	}
+	return lookupCustom(gk)
+}
+
+func lookupCustom(gk schema.GroupKind) (Kind, bool) {
+	for _, kind := range customList {
+		if kind.Group == gk.Group && kind.Name == gk.Kind {
+			return kind, true
 		}
 	}
 	return Kind{}, false
@@ -140,6 +199,15 @@ func kindOfType(t reflect.Type) (Kind, bool) {
 		}
 	}
 	return Kind{}, false
+}
+
+// allKinds lists all kinds; of those of one name, the server's own comes first.
+func allKinds() []Kind {
+	kinds := make([]Kind, 0, len(kindTypes)+len(customList))
+	for _, kt := range kindTypes {
+		kinds = append(kinds, kt.kind)
+	}
+	return append(kinds, customList...)
 }
 
 func kindFor[T Object]() Kind {
@@ -191,9 +259,12 @@ func (r Ref) ResourceName() string {
 }
 
 // KubectlArgs returns what follows a verb on kubectl's command line
-// ("deployment/web -n shop").
+// ("deployment/web -n shop"), with the group of a custom kind.
 func (r Ref) KubectlArgs() string {
 	args := strings.ToLower(r.Kind.Name) + "/" + r.Name
+	if r.Kind.Custom() {
+		args = r.ResourceName()
+	}
 	if r.Namespace != "" {
 		args += " -n " + r.Namespace
 	}
@@ -201,7 +272,7 @@ func (r Ref) KubectlArgs() string {
 }
 
 // String returns "Deployment shop/web".
-func (r Ref) String() string { return r.Kind.Name + " " + r.NamespacedName() }
+func (r Ref) String() string { return r.Kind.Title() + " " + r.NamespacedName() }
 
 // Compare orders refs by namespace, kind and name.
 func (r Ref) Compare(o Ref) int {

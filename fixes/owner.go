@@ -17,9 +17,14 @@ const maxOwnerDepth = 16
 
 // Top walks controller references up from an object to the topmost one that
 // the inventory holds. When that one is itself controlled by something the
-// inventory does not hold, that owner is returned too.
+// inventory does not hold, that owner is returned too. From what takes its
+// template from another object, the walk goes on to that one.
 func (inv *Inventory) Top(obj Object) (Object, *Owner) {
 	for range maxOwnerDepth {
+		if holder := inv.templateOf(obj); holder != nil {
+			obj = holder
+			continue
+		}
 		ref := metav1.GetControllerOfNoCopy(obj)
 		if ref == nil {
 			return obj, nil

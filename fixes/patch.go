@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // op is one operation of a JSON Patch (RFC 6902).
@@ -92,15 +94,21 @@ func (d *differ) lists(path string, before, after []any) {
 
 // align returns the index pairs of a longest common subsequence of two lists
 // whose elements are the same when their identity is.
-func align(before, after []any) [][2]int {
-	same := func(i, j int) bool {
-		b, bok := identity(before[i])
-		a, aok := identity(after[j])
-		if bok && aok {
-			return b == a
-		}
-		return reflect.DeepEqual(before[i], after[j])
+func align(before, after []any) [][2]int { return alignBy(before, after, sameElement) }
+
+// sameElement reports whether two elements of lists are one and the same, by
+// their identity, or where they have none because they are equal.
+func sameElement(a, b any) bool {
+	nameA, okA := identity(a)
+	nameB, okB := identity(b)
+	if okA && okB {
+		return nameA == nameB
 	}
+	return reflect.DeepEqual(a, b)
+}
+
+func alignBy(before, after []any, equal func(a, b any) bool) [][2]int {
+	same := func(i, j int) bool { return equal(before[i], after[j]) }
 	n, m := len(before), len(after)
 	length := make([][]int, n+1)
 	for i := range length {
@@ -192,8 +200,10 @@ func addIdentity(add func(string, any), path string, v any) {
 	}
 }
 
-// nullRemoved sets to null in after what before has and after has not.
-func nullRemoved(before, after map[string]any) {
+// nullRemoved sets to null in after what before has and after has not. The
+// lists of custom objects are replaced as they are, and a null would stay in
+// their elements.
+func nullRemoved(before, after map[string]any, inLists bool) {
 	for key, b := range before {
 		a, has := after[key]
 		if !has {
@@ -203,18 +213,41 @@ func nullRemoved(before, after map[string]any) {
 		switch b := b.(type) {
 		case map[string]any:
 			if a, ok := a.(map[string]any); ok {
-				nullRemoved(b, a)
+				nullRemoved(b, a, inLists)
 			}
 		case []any:
-			if a, ok := a.([]any); ok {
+			if a, ok := a.([]any); ok && inLists {
 				for _, pair := range align(b, a) {
 					bm, bok := b[pair[0]].(map[string]any)
 					am, aok := a[pair[1]].(map[string]any)
 					if bok && aok {
-						nullRemoved(bm, am)
+						nullRemoved(bm, am, inLists)
 					}
 				}
 			}
+		}
+	}
+}
+
+// appliedBefore takes out of a manifest what kubectl apply wrote of the object,
+// as its annotation says, and removes by itself where a later manifest leaves
+// it out. A server validates the nulls of a custom object that is applied by
+// the server, and refuses them.
+func appliedBefore(manifest map[string]any, obj Object) {
+	var applied map[string]any
+	if json.Unmarshal([]byte(obj.GetAnnotations()[corev1.LastAppliedConfigAnnotation]), &applied) == nil {
+		subtract(manifest, applied)
+	}
+}
+
+// subtract takes out of a map what another has.
+func subtract(m, other map[string]any) {
+	for key, o := range other {
+		inner, ok := m[key].(map[string]any)
+		if o, isMap := o.(map[string]any); ok && isMap {
+			subtract(inner, o)
+		} else {
+			delete(m, key)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func TestNullRemoved(t *testing.T) {
 	var before, after map[string]any
 	_ = json.Unmarshal([]byte(`{"a":1,"b":{"c":1,"d":2},"env":[{"name":"X","value":"v"}]}`), &before)
 	_ = json.Unmarshal([]byte(`{"b":{"d":2},"env":[{"name":"N"},{"name":"X","valueFrom":1}]}`), &after)
-	nullRemoved(before, after)
+	nullRemoved(before, after, true)
 	const want = `{"a":null,"b":{"c":null,"d":2},"env":[{"name":"N"},{"name":"X","value":null,"valueFrom":1}]}`
 	if got := asJSON(after); got != want {
 		t.Errorf("got %s, want %s", got, want)

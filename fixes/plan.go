@@ -38,6 +38,9 @@ type Plan struct {
 	// Unfixed are findings that were to be fixed and are still there; New are
 	// findings that the plan brings. Both are empty when it is verified.
 	Unfixed, New []*Finding
+	// Tried are the workloads whose pod template, as it is to be, has run in a
+	// trial.
+	Tried map[Ref]bool
 }
 
 // Compose makes the chosen fixes on a draft of the scanned inventory, derives
@@ -45,7 +48,7 @@ type Plan struct {
 // The order of the choices does not matter. The plan fails
 // with the first edit that does, naming its finding.
 func Compose(result *Result, choices []Choice) (*Plan, error) {
-	plan := &Plan{Choices: slices.Clone(choices)}
+	plan := &Plan{Choices: slices.Clone(choices), Tried: map[Ref]bool{}}
 	rulePlace := map[string]int{}
 	for i, r := range result.Rules {
 		rulePlace[r.ID] = i
@@ -79,6 +82,9 @@ func Compose(result *Result, choices []Choice) (*Plan, error) {
 	}
 	for i := range changes {
 		changes[i].Fixes = served[changes[i].Object]
+		if result.Inventory.ranAs(&changes[i]) {
+			plan.Tried[changes[i].Object] = true
+		}
 	}
 	plan.Changes = changes
 	plan.verify(result, draft)
@@ -105,4 +111,21 @@ func (p *Plan) verify(result *Result, draft *Draft) {
 		}
 	}
 	p.Verified = len(p.Unfixed) == 0 && len(p.New) == 0
+}
+
+// ranAs reports whether the pod template that a change gives a workload has
+// run in a trial.
+func (inv *Inventory) ranAs(c *Change) bool {
+	before, _ := AsWorkload(c.Before)
+	after, ok := AsWorkload(c.After)
+	if !ok || before.Object == nil {
+		return false
+	}
+	t, _ := inv.Get(Ref{Kind: KindTrial, Namespace: c.Object.Namespace, Name: TrialName(c.Object)}).(*Trial)
+	if t == nil || t.Err != "" || t.Workload != c.Object || t.Template != TemplateDigest(before) {
+		return false
+	}
+	ran, _ := AsWorkload(before.Object.DeepCopyObject().(Object))
+	t.Confinement.Apply(ran)
+	return TemplateDigest(after) == TemplateDigest(ran)
 }

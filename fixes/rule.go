@@ -124,6 +124,12 @@ type Rule struct {
 	Kinds []Kind
 	// Phase orders the rule's fixes among others.
 	Phase Phase
+	// Enforces says that the fix is an admission policy, which --enforce lets
+	// deny.
+	Enforces bool
+	// Option names the flag that asks for the rule ("pod-defaults"), where it is
+	// not checked unless that flag or the rule's name is given.
+	Option string
 	// Docs explain the rule to a person, in Markdown: why it matters, what the
 	// fix does and may break, how to check by hand.
 	Docs string

@@ -30,6 +30,8 @@ func AsWorkload(obj Object) (Workload, bool) {
 		return Workload{obj, &t.ObjectMeta, &t.Spec, "spec.template.metadata", "spec.template.spec"}, true
 	}
 	switch o := obj.(type) {
+	case *Custom:
+		return o.workload()
 	case *corev1.Pod:
 		return Workload{obj, &o.ObjectMeta, &o.Spec, "metadata", "spec"}, true
 	case *appsv1.Deployment:
@@ -53,6 +55,27 @@ func AsWorkload(obj Object) (Workload, bool) {
 			"spec.jobTemplate.spec.template.metadata", "spec.jobTemplate.spec.template.spec"}, true
 	}
 	return Workload{}, false
+}
+
+// Selector returns what the workload's controller selects its pods by; nil
+// where the pods are not selected by what its author wrote: Jobs, CronJobs,
+// pods.
+func (w Workload) Selector() *metav1.LabelSelector {
+	switch o := w.Object.(type) {
+	case *appsv1.Deployment:
+		return o.Spec.Selector
+	case *appsv1.StatefulSet:
+		return o.Spec.Selector
+	case *appsv1.DaemonSet:
+		return o.Spec.Selector
+	case *appsv1.ReplicaSet:
+		return o.Spec.Selector
+	case *corev1.ReplicationController:
+		if len(o.Spec.Selector) > 0 {
+			return &metav1.LabelSelector{MatchLabels: o.Spec.Selector}
+		}
+	}
+	return nil
 }
 
 // Ref names the workload's object.
@@ -103,6 +126,19 @@ func (w Workload) Container(name string) (Container, bool) {
 	return Container{}, false
 }
 
+// nameTwice returns a name that two containers have, or "". The API server
+// refuses such a pod; edits find their places by these names.
+func (w Workload) nameTwice() string {
+	seen := map[string]bool{}
+	for c := range w.Containers() {
+		if seen[c.Name] {
+			return c.Name
+		}
+		seen[c.Name] = true
+	}
+	return ""
+}
+
 // Windows reports whether the pod runs on Windows, where Linux security
 // settings are refused.
 func (w Workload) Windows() bool {
@@ -145,7 +181,7 @@ func (inv *Inventory) Workloads(namespace string) []Workload {
 
 func (inv *Inventory) tops(namespace string) []Workload {
 	var list []Workload
-	for _, kind := range WorkloadKinds() {
+	for _, kind := range workloadKinds {
 		for _, obj := range inv.listIn(kind, namespace) {
 			if top, _ := inv.Top(obj); top != obj {
 				continue

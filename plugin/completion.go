@@ -13,6 +13,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/vulnerabilities"
 )
 
 // shimName is the program that kubectl looks for on PATH to complete the
@@ -134,6 +135,7 @@ func (f *Flags) completions(cmd *cobra.Command) {
 		"severity": names(fixes.Severities()), "fail-on": names(fixes.Severities()),
 		"output":     append(append([]string{}, reportFormats...), outputDiff, outputKustomize),
 		"dry-run":    {dryRunNone, dryRunClient, dryRunServer},
+		"secrets-as": secretForms, "federate": federations, "scan-images": vulnerabilities.Tools(),
 		"confidence": {fixes.Safe.String(), fixes.Review.String()},
 	}
 	for flag, list := range values {

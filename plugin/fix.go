@@ -1,19 +1,15 @@
 package plugin
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-
-	"k8s.io/kubectl/pkg/util/term"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
-	"github.com/kubectl-harden/kubectl-harden/plugin/apply"
 	"github.com/kubectl-harden/kubectl-harden/plugin/export"
+	"github.com/kubectl-harden/kubectl-harden/plugin/export/forms"
 	"github.com/kubectl-harden/kubectl-harden/plugin/report"
 )
 
@@ -24,23 +20,21 @@ func (o *Options) runFix(ctx context.Context) error {
 			return err
 		}
 	}
-	applying := o.DryRun == dryRunNone
-	if applying && !o.Yes && !(term.TTY{In: o.In}).IsTerminalIn() {
-		return errors.New("--fix asks before it writes, and standard input is not a terminal: add --yes, or --dry-run")
+	if o.DryRun == dryRunNone {
+		return o.apply(ctx)
 	}
-	result, scanErr := o.scanShown(ctx)
-	if result == nil {
-		return scanErr
+	if o.Settings.Canary {
+		fmt.Fprintln(o.ErrOut, "--dry-run starts no copies of pods: nothing is tried (--canary).")
 	}
-	plan, err := fixes.Compose(result, fixes.Choose(result.Findings, o.Confidence))
+	list, err := o.secretForms(ctx)
 	if err != nil {
 		return err
 	}
-	plan.Remaining, _ = o.choose(result.Inventory, plan.Remaining)
-	if applying {
-		return o.apply(ctx, plan, result)
+	plan, result, scanErr := o.plan(ctx)
+	if plan == nil {
+		return scanErr
 	}
-	if err := o.export(ctx, plan, result); err != nil {
+	if err := o.export(ctx, plan, result, list); err != nil {
 		return err
 	}
 	if scanErr != nil {
@@ -49,24 +43,64 @@ func (o *Options) runFix(ctx context.Context) error {
 	return o.failOn(plan.Remaining)
 }
 
-func (o *Options) export(ctx context.Context, plan *fixes.Plan, result *fixes.Result) error {
+// plan scans and composes the chosen fixes. A plan comes with an error where
+// only some manifests could not be read.
+func (o *Options) plan(ctx context.Context) (*fixes.Plan, *fixes.Result, error) {
+	result, scanErr := o.scanShown(ctx)
+	if result == nil {
+		return nil, nil, scanErr
+	}
+	plan, err := o.compose(ctx, result)
+	if err != nil {
+		return nil, nil, err
+	}
+	return plan, result, scanErr
+}
+
+// compose makes a plan of the chosen fixes.
+func (o *Options) compose(ctx context.Context, result *fixes.Result) (*fixes.Plan, error) {
+	choices := fixes.Choose(result.Findings, o.Confidence)
+	if o.DryRun != dryRunClient {
+		choices = o.leaveManaged(ctx, choices)
+	}
+	choices = o.leaveUntriable(result.Inventory, choices)
+	plan, err := fixes.Compose(result, choices)
+	if err != nil {
+		return nil, err
+	}
+	plan.Remaining, _ = o.choose(result.Inventory, plan.Remaining)
+	return plan, nil
+}
+
+func (o *Options) export(ctx context.Context, plan *fixes.Plan, result *fixes.Result, list []forms.Form) error {
 	var answers []fixes.Outcome
 	var refused error
 	if o.DryRun == dryRunServer {
-		refused = o.applier().DryRun(ctx, plan, func(out fixes.Outcome) { answers = append(answers, out) })
+		a, err := o.runner().applier(ctx)
+		if err != nil {
+			return err
+		}
+		refused = a.DryRun(ctx, plan, func(out fixes.Outcome) { answers = append(answers, out) })
 		if refused != nil && ctx.Err() != nil {
 			return refused
 		}
 	}
-	err := o.writePlan(plan, result, answers)
+	plan, err := o.inForm(plan, list)
 	if err != nil {
 		return err
 	}
+	if plan, err = o.policiesInForm(plan); err != nil {
+		return err
+	}
+	if err := o.writePlan(plan, result, answers); err != nil {
+		return err
+	}
+	tell := newNarrator(o.ErrOut)
 	for _, a := range answers {
-		o.sayOutcome(o.ErrOut, a)
+		tell.say(a)
 	}
 	o.sayPlan(plan, result)
-	return refused
+	return errors.Join(refused, o.sayEntries(plan))
 }
 
 func (o *Options) writePlan(plan *fixes.Plan, result *fixes.Result, answers []fixes.Outcome) error {
@@ -86,110 +120,14 @@ func (o *Options) writePlan(plan *fixes.Plan, result *fixes.Result, answers []fi
 		fmt.Fprintf(o.ErrOut, "Written to %s; its README.md says how to apply it.\n", o.OutputDir)
 		return nil
 	}
-	return export.Diff(o.Out, plan, secrets.Redact, color(o.Out))
-}
-
-func (o *Options) applier() *apply.Applier {
-	return &apply.Applier{Client: o.client, FieldManager: o.FieldManager, Redact: secrets.Redact}
-}
-
-func (o *Options) apply(ctx context.Context, plan *fixes.Plan, result *fixes.Result) error {
-	if len(plan.Changes) == 0 {
-		o.sayPlan(plan, result)
-		return nil
-	}
-	if !plan.Verified {
-		return fmt.Errorf("the plan is not verified: it would leave or bring %s; nothing was written",
-			report.Count(len(plan.Unfixed)+len(plan.New), "finding"))
-	}
-	a := o.applier()
-	err := a.DryRun(ctx, plan, func(out fixes.Outcome) {
-		if out.State != fixes.Checked || len(out.Warnings) > 0 {
-			o.sayOutcome(o.ErrOut, out)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	if !o.Yes {
-		if err := export.Diff(o.Out, plan, secrets.Redact, color(o.Out)); err != nil {
-			return err
-		}
-		o.sayPlan(plan, result)
-		yes, err := o.ask(ctx, fmt.Sprintf("Apply %s to %s (%s)?", report.Count(len(plan.Changes), "change"), o.Context, o.client.Host()))
-		if err != nil {
-			return err
-		}
-		if !yes {
-			fmt.Fprintln(o.ErrOut, "Nothing was written.")
-			return nil
-		}
-	}
-	err = a.Write(ctx, plan, func(out fixes.Outcome) {
-		if out.State != fixes.Applying {
-			o.sayOutcome(o.Out, out)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	o.sayPlan(plan, result)
-	return o.failOn(plan.Remaining)
-}
-
-// ask reads a yes or a no. Anything but a yes is a no.
-func (o *Options) ask(ctx context.Context, question string) (bool, error) {
-	fmt.Fprintf(o.ErrOut, "%s [y/N] ", fixes.Clean(question))
-	answer := make(chan string, 1)
-	go func() { // ends with the process if nobody answers: a read cannot be called off
-		line, _ := bufio.NewReader(o.In).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(o.ErrOut)
-		return false, ctx.Err()
-	case a := <-answer:
-		return a == "y" || a == "yes", nil
-	}
-}
-
-// sayOutcome writes what became of a change, as kubectl does
-// ("deployment.apps/web patched").
-func (o *Options) sayOutcome(w io.Writer, out fixes.Outcome) {
-	ref := out.Change.Object
-	name := ref.ResourceName()
-	if ref.Namespace != "" {
-		name += " in " + ref.Namespace
-	}
-	verb := string(out.State)
-	switch {
-	case out.State == fixes.Applied && out.Change.Action == fixes.Create:
-		verb = "created"
-	case out.State == fixes.Applied:
-		verb = "patched"
-	case out.State == fixes.Checked:
-		verb = "would be accepted (server dry run)"
-	}
-	line := name + " " + verb
-	if out.Detail != "" {
-		line += ": " + out.Detail
-	}
-	fmt.Fprintln(w, fixes.Clean(line))
-	for _, warning := range out.Warnings {
-		fmt.Fprintln(w, fixes.Clean("  warning: "+warning))
-	}
+	return export.Diff(o.Out, plan, forms.Redact(secrets.Redact, secrets.Mask), color(o.Out))
 }
 
 // sayPlan sums a plan up: what it makes, and what it leaves.
 func (o *Options) sayPlan(plan *fixes.Plan, result *fixes.Result) {
-	created, patched, restarted := 0, 0, 0
+	made, restarted := map[fixes.Action]int{}, 0
 	for _, c := range plan.Changes {
-		if c.Action == fixes.Create {
-			created++
-		} else {
-			patched++
-		}
+		made[c.Action]++
 		if c.Restarts() {
 			restarted++
 		}
@@ -202,7 +140,14 @@ func (o *Options) sayPlan(plan *fixes.Plan, result *fixes.Result) {
 		fmt.Fprintln(o.ErrOut, "Nothing to change.")
 	} else {
 		line := fmt.Sprintf("%s for %s: %d created, %d patched",
-			report.Count(len(plan.Changes), "change"), report.Count(len(plan.Choices), "finding"), created, patched)
+			report.Count(len(plan.Changes), "change"), report.Count(len(plan.Choices), "finding"),
+			made[fixes.Create], made[fixes.Patch])
+		if n := made[fixes.Recreate]; n > 0 {
+			line += fmt.Sprintf(", %d recreated", n)
+		}
+		if n := made[fixes.Delete]; n > 0 {
+			line += fmt.Sprintf(", %d deleted", n)
+		}
 		if restarted > 0 {
 			line += fmt.Sprintf(", the pods of %s restart", report.Count(restarted, "workload"))
 		}

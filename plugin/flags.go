@@ -15,7 +15,6 @@ import (
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/catalog"
-	"github.com/kubectl-harden/kubectl-harden/plugin/apply"
 	"github.com/kubectl-harden/kubectl-harden/plugin/source"
 )
 
@@ -32,25 +31,39 @@ type Flags struct {
 
 	Rules, Skip, Categories, Threats []string
 	Severity                         string
+	Strictness                       string
 
 	Output string
 	FailOn string
 
-	Fix          bool
-	DryRun       string
-	OutputDir    string
-	Confidence   string
-	Yes          bool
-	FieldManager string
+	Fix            bool
+	DryRun         string
+	OutputDir      string
+	Confidence     string
+	Yes            bool
+	Canary         bool
+	CanaryCronJobs bool
+	IncludeManaged bool
+	Recreate       []string
+	Apply          applyFlags
+	Secrets        secretFlags
+	Images         imageFlags
+	Admission      admissionFlags
+	Reports        vulnerabilityFlags
+	Inspect        inspectFlags
 }
 
 // NewFlags returns the flags' defaults.
 func NewFlags() *Flags {
 	return &Flags{
-		Connection:   genericclioptions.NewConfigFlags(true),
-		DryRun:       dryRunNone,
-		Confidence:   fixes.Safe.String(),
-		FieldManager: apply.FieldManager,
+		Connection: genericclioptions.NewConfigFlags(true),
+		DryRun:     dryRunNone,
+		Confidence: fixes.Safe.String(),
+		Strictness: string(fixes.WithInferred),
+		Apply:      newApplyFlags(),
+		Secrets:    newSecretFlags(),
+		Images:     newImageFlags(),
+		Admission:  newAdmissionFlags(),
 	}
 }
 
@@ -60,23 +73,28 @@ type flagGroup struct {
 	flags *pflag.FlagSet
 }
 
+func flagGroupOf(title string, add func(*pflag.FlagSet)) flagGroup {
+	fs := pflag.NewFlagSet(title, pflag.ContinueOnError)
+	fs.SortFlags = false
+	add(fs)
+	return flagGroup{title, fs}
+}
+
+// addGroups gives a command the flags of groups.
+func addGroups(cmd *cobra.Command, groups ...flagGroup) []flagGroup {
+	for _, g := range groups {
+		cmd.Flags().AddFlagSet(g.flags)
+	}
+	return groups
+}
+
 // addTo adds the flags to a command, and returns them in groups.
 func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
-	set := func(title string, add func(*pflag.FlagSet)) flagGroup {
-		fs := pflag.NewFlagSet(title, pflag.ContinueOnError)
-		fs.SortFlags = false
-		add(fs)
-		cmd.Flags().AddFlagSet(fs)
-		return flagGroup{title, fs}
-	}
-	return []flagGroup{
+	set := flagGroupOf
+	return addGroups(cmd,
 		set("What to scan", func(fs *pflag.FlagSet) {
-			fs.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "All namespaces that you may list. This is the default unless -n is given.")
+			f.addSource(fs)
 			fs.StringVarP(&f.Selector, "selector", "l", "", "Only objects with these labels, as in kubectl get ('app=web,tier!=db').")
-			fs.StringSliceVarP(&f.Filenames, "filename", "f", nil, "Manifests instead of the cluster: a file, a folder, or - for standard input.")
-			fs.BoolVarP(&f.Recursive, "recursive", "R", false, "Search the folders of -f all the way down.")
-			fs.StringVarP(&f.Kustomize, "kustomize", "k", "", "The folder of a kustomization to build and scan.")
-			fs.BoolVar(&f.Demo, "demo", false, "A small vulnerable shop inside the program; nothing else is needed.")
 		}),
 		set("What to look for", func(fs *pflag.FlagSet) {
 			fs.StringSliceVar(&f.Rules, "rule", nil, "Only these rules; see kubectl harden rules.")
@@ -85,6 +103,12 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 			fs.StringSliceVar(&f.Threats, "threat", nil, "Only findings with these threats, by name or by their letter in STRIDE.")
 			fs.StringVar(&f.Severity, "severity", "", "Only findings of at least this severity: "+join(fixes.Severities())+".")
 		}),
+		set("Images", func(fs *pflag.FlagSet) {
+			f.Images.addTo(fs)
+			f.Reports.addTo(fs)
+		}),
+		set("Running containers", f.Inspect.addTo),
+		set("Admission policies", f.Admission.addTo),
 		set("Reports", func(fs *pflag.FlagSet) {
 			fs.StringVarP(&f.Output, "output", "o", "", "Findings as "+strings.Join(reportFormats, "|")+"; with --fix --dry-run, fixes as "+strings.Join(exportFormats, "|")+".")
 			fs.StringVar(&f.FailOn, "fail-on", "", "Exit with status 1 when findings of at least this severity are there.")
@@ -94,12 +118,34 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 			fs.StringVar(&f.DryRun, "dry-run", dryRunNone, "Show the fixes only: none, client, or server (which asks the server about each).")
 			fs.Lookup("dry-run").NoOptDefVal = dryRunClient
 			fs.StringVar(&f.Confidence, "confidence", fixes.Safe.String(), "The least confidence of the fixes to make: safe, or review to include those that a person should look at.")
+			f.addStrictness(fs)
 			fs.StringVar(&f.OutputDir, "output-dir", "", "With --dry-run: write the fixes into this new folder, as a kustomization.")
 			fs.BoolVarP(&f.Yes, "yes", "y", false, "Answer yes to every question.")
-			fs.StringVar(&f.FieldManager, "field-manager", apply.FieldManager, "The name under which the server records the changes.")
+			fs.BoolVar(&f.IncludeManaged, "include-managed", false, "Also fix what Helm, Argo CD, Flux or the like manages, and may put back.")
+			fs.StringSliceVar(&f.Recreate, "recreate", nil, "Pods without a controller, and Jobs, that may be deleted and created anew: [NAMESPACE/]KIND/NAME.")
+		}),
+		set("Secrets on export", f.Secrets.addTo),
+		set("How fixes are applied", func(fs *pflag.FlagSet) {
+			fs.BoolVar(&f.Canary, "canary", false, "Find the tightest security settings with which each workload runs, on copies of its pod that are cut off from all else; try other fixes to review so too before they change it.")
+			fs.BoolVar(&f.CanaryCronJobs, "canary-cronjobs", false, "With --canary: try CronJobs too, whose copies do their job at each try.")
+			f.Apply.addTo(fs)
 		}),
 		set("Connection, as in kubectl", f.Connection.AddFlags),
-	}
+	)
+}
+
+// addSource adds the flags that say what to look at.
+func (f *Flags) addSource(fs *pflag.FlagSet) {
+	fs.BoolVarP(&f.AllNamespaces, "all-namespaces", "A", false, "All namespaces that you may list. This is the default unless -n is given.")
+	fs.StringSliceVarP(&f.Filenames, "filename", "f", nil, "Manifests instead of the cluster: a file, a folder, or - for standard input.")
+	fs.BoolVarP(&f.Recursive, "recursive", "R", false, "Search the folders of -f all the way down.")
+	fs.StringVarP(&f.Kustomize, "kustomize", "k", "", "The folder of a kustomization to build and scan.")
+	fs.BoolVar(&f.Demo, "demo", false, "A small vulnerable shop inside the program; nothing else is needed.")
+}
+
+// addStrictness adds the flag that says what network policies keep.
+func (f *Flags) addStrictness(fs *pflag.FlagSet) {
+	fs.StringVar(&f.Strictness, "strictness", f.Strictness, "What network policies keep: connections that objects name (proven), suggest (inferred), or all within a namespace (namespace).")
 }
 
 // The values of --dry-run.
@@ -116,12 +162,16 @@ const (
 	outputJSON      = "json"
 	outputYAML      = "yaml"
 	outputName      = "name"
+	outputSARIF     = "sarif"
+	outputJUnit     = "junit"
+	outputHTML      = "html"
+	outputPolicies  = "policyreport"
 	outputDiff      = "diff"
 	outputKustomize = "kustomize"
 )
 
 var (
-	reportFormats = []string{outputTable, outputWide, outputJSON, outputYAML, outputName}
+	reportFormats = []string{outputTable, outputWide, outputJSON, outputYAML, outputSARIF, outputJUnit, outputHTML, outputPolicies, outputName}
 	exportFormats = []string{outputDiff, outputYAML, outputJSON, outputKustomize}
 )
 
@@ -130,9 +180,9 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 	o := &Options{
 		IOStreams: streams, connection: f.Connection, Now: time.Now,
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
-		Yes: f.Yes, FieldManager: f.FieldManager,
+		Yes: f.Yes, Managed: f.IncludeManaged,
 	}
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Reports.set, f.Inspect.set}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err
@@ -186,7 +236,8 @@ func (f *Flags) setRules(o *Options) error {
 		}
 	}
 	for _, r := range all {
-		if (len(f.Rules) == 0 || slices.Contains(f.Rules, r.ID)) && !slices.Contains(f.Skip, r.ID) &&
+		asked := slices.Contains(f.Rules, r.ID) || f.Admission.asks(r.Option)
+		if (asked || len(f.Rules) == 0 && r.Option == "") && !slices.Contains(f.Skip, r.ID) &&
 			(len(f.Categories) == 0 || slices.Contains(f.Categories, string(r.Category))) {
 			o.Rules = append(o.Rules, r)
 		}
@@ -198,6 +249,10 @@ func (f *Flags) setRules(o *Options) error {
 }
 
 func (f *Flags) setFindings(o *Options) (err error) {
+	o.Strictness = fixes.Strictness(f.Strictness)
+	if !slices.Contains(fixes.Strictnesses(), o.Strictness) {
+		return unknown("strictness", f.Strictness, names(fixes.Strictnesses()))
+	}
 	if o.MinSeverity, err = parseSeverity(f.Severity); err != nil {
 		return err
 	}
@@ -235,6 +290,18 @@ func (f *Flags) setFix(o *Options) error {
 		return errors.New("manifests are not changed in place: add --dry-run, with -o diff, -o yaml, or --output-dir for a kustomization")
 	case f.DryRun == dryRunServer && o.source != nil:
 		return errors.New("--dry-run=server asks the scanned cluster, and there is none: use --dry-run=client")
+	}
+	var err error
+	if o.Settings, err = f.Apply.settings(); err != nil {
+		return err
+	}
+	if f.CanaryCronJobs && !f.Canary {
+		return errors.New("--canary-cronjobs goes with --canary")
+	}
+	o.Settings.Canary, o.TryCronJobs = f.Canary, f.CanaryCronJobs
+	o.RecreateNames = f.Recreate
+	if o.Recreate, err = parseObjects(f.Recreate); err != nil {
+		return fmt.Errorf("--recreate: %w", err)
 	}
 	switch f.Confidence {
 	case fixes.Safe.String():

@@ -23,8 +23,16 @@ func setUsage(cmd *cobra.Command, groups []flagGroup) {
 
 func writeUsage(c *cobra.Command, groups []flagGroup) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Usage:\n  %s [flags]\n  %s COMMAND\n\nExamples:\n%s\n\nCommands:\n",
-		c.DisplayName(), c.DisplayName(), c.Example)
+	fmt.Fprintf(&b, "Usage:\n  %s\n", c.UseLine())
+	if c.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "  %s COMMAND\n", c.CommandPath())
+	}
+	if c.HasExample() {
+		fmt.Fprintf(&b, "\nExamples:\n%s\n", c.Example)
+	}
+	if c.HasAvailableSubCommands() {
+		b.WriteString("\nCommands:\n")
+	}
 	for _, sub := range c.Commands() {
 		if sub.IsAvailableCommand() {
 			fmt.Fprintf(&b, "  %-12s %s\n", sub.Name(), sub.Short)
@@ -40,6 +48,7 @@ Exit status:
   2    wrong usage, or a scan or a fix that failed
   3    fixes were applied in part
   4    objects have changed since the scan; nothing was written
+  5    fixes failed, and were rolled back
   130  interrupted
 `)
 	_, err := io.WriteString(c.OutOrStdout(), b.String())

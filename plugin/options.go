@@ -11,12 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/kubectl/pkg/util/term"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
-	"github.com/kubectl-harden/kubectl-harden/plugin/client"
+	"github.com/kubectl-harden/kubectl-harden/plugin/apply/journal"
+	"github.com/kubectl-harden/kubectl-harden/plugin/export/forms"
+	"github.com/kubectl-harden/kubectl-harden/plugin/metrics"
 	"github.com/kubectl-harden/kubectl-harden/plugin/source"
 )
 
@@ -39,22 +39,54 @@ type Options struct {
 	Output    string
 	OutputDir string
 
-	Fix          bool
-	DryRun       string
-	Confidence   fixes.Confidence
-	Yes          bool
-	FieldManager string
+	Fix        bool
+	DryRun     string
+	Confidence fixes.Confidence
+	Yes        bool
+	// Settings say how fixes are applied.
+	Settings journal.Settings
+	// Managed makes fixes of objects that something else manages too.
+	Managed bool
+	// TryCronJobs: copies of the pods of CronJobs are tried too.
+	TryCronJobs bool
+	// Recreate tells which pods and Jobs may be deleted and created anew: those
+	// with these names.
+	Recreate      func(fixes.Ref) bool
+	RecreateNames []string
+
+	// Images is what the user asks of images, Admission what of admission
+	// policies, Strictness what of network policies.
+	Images     fixes.ImagePolicy
+	Admission  fixes.AdmissionPolicy
+	Strictness fixes.Strictness
 
 	Now func() time.Time
 
-	source source.Source
-	client *client.Client // nil unless a cluster is scanned
+	// secretForms returns the forms in which new Secrets are exported.
+	secretForms func(context.Context) ([]forms.Form, error)
+	// policyEngine, where it is not nil, makes the form in which new admission
+	// policies are exported.
+	policyEngine forms.Engine
+	// openReports returns where reports about images come from.
+	openReports func(context.Context, *Options) ([]source.Facts, error)
+
+	source  source.Source
+	facts   []source.Facts // that the user asked for
+	cluster *connection    // nil unless a cluster is scanned
 }
 
 // Run does what the options say.
 func (o *Options) Run(ctx context.Context) error {
 	if err := o.connect(); err != nil {
 		return err
+	}
+	reports, err := o.openReports(ctx, o)
+	if err != nil {
+		return err
+	}
+	o.facts = append(o.facts, reports...)
+	if o.cluster != nil {
+		o.facts = append(o.facts, metrics.Pods{API: o.cluster.Client, Namespace: o.Namespace})
 	}
 	switch {
 	case o.Fix:
@@ -84,49 +116,31 @@ func (o *Options) connect() error {
 	if o.source != nil {
 		return nil
 	}
-	loader := o.connection.ToRawKubeConfigLoader()
-	raw, err := loader.RawConfig()
-	if err != nil {
-		return connectionError(err, "", "")
-	}
-	if clientcmdapi.IsConfigEmpty(&raw) && *o.connection.APIServer == "" && os.Getenv("KUBERNETES_SERVICE_HOST") == "" {
-		// Left alone, client-go would try localhost:8080.
-		return connectionError(clientcmd.ErrEmptyConfig, "", "")
-	}
-	o.Context = raw.CurrentContext
-	if name := *o.connection.Context; name != "" {
-		o.Context = name
-	}
-	config, err := o.connection.ToRESTConfig()
-	if err != nil {
-		return connectionError(err, "", o.Context)
-	}
-	home, _, err := loader.Namespace()
+	c, err := connect(o.connection)
 	if err != nil {
 		return err
 	}
-	if o.client, err = client.New(config); err != nil {
-		return err
-	}
+	o.Context, o.cluster = c.context, c
 	o.Scope = "all namespaces"
 	if o.Namespace != "" {
 		o.Scope = "namespace " + o.Namespace
 	}
-	o.source = &source.Cluster{Client: o.client, Namespace: o.Namespace, Home: home}
+	o.source = &source.Cluster{Client: c.Client, Namespace: o.Namespace, Home: c.home, Recreate: o.Recreate}
 	return nil
 }
 
 // scan loads and judges the source. A result comes with an error where only
 // some manifests could not be read.
 func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
-	result, err := source.Scan(ctx, o.source, o.Rules, func(p fixes.Progress) {
+	judged := source.Judged{Source: o.source, Images: o.Images, Admission: o.Admission, Strictness: o.Strictness}
+	result, err := source.Scan(ctx, judged, o.facts, o.Rules, func(p fixes.Progress) {
 		if report != nil {
 			p.Found, _ = o.choose(nil, p.Found)
 			report(p)
 		}
 	})
-	if err != nil && o.client != nil {
-		err = connectionError(err, o.client.Host(), o.Context)
+	if err != nil && o.cluster != nil {
+		err = connectionError(err, o.cluster.Host(), o.Context)
 	}
 	if result != nil {
 		result.Findings, result.Others = o.choose(result.Inventory, result.Findings)

@@ -80,6 +80,10 @@ export it. Elsewhere they are printed.`,
 	setUsage(cmd, groups)
 	flags.completions(cmd)
 	cmd.AddCommand(
+		newUndoCommand(streams),
+		newResumeCommand(streams),
+		newHistoryCommand(streams),
+		newNetworkCommand(streams),
 		newRulesCommand(streams),
 		newExplainCommand(streams),
 		newVersionCommand(streams),

@@ -43,6 +43,14 @@ func (o *Options) print(result *fixes.Result) error {
 		return report.JSON(o.Out, o.Context, o.Now(), result.Inventory, result.Findings)
 	case outputYAML:
 		return report.New(o.Context, o.Now(), result.Inventory, result.Findings).YAML(o.Out)
+	case outputSARIF:
+		return report.SARIF(o.Out, BuildVersion().Version, result.Inventory, o.Rules, result.Findings)
+	case outputJUnit:
+		return report.JUnit(o.Out, result.Inventory, o.Rules, result.Findings)
+	case outputHTML:
+		return report.HTML(o.Out, o.Context, o.Now(), result.Inventory, result.Findings)
+	case outputPolicies:
+		return errors.Join(report.PolicyReport(o.Out, o.Now(), result.Findings), o.saySkipped(result.Inventory))
 	case outputName:
 		return errors.Join(report.Names(o.Out, result.Findings), o.saySkipped(result.Inventory))
 	}

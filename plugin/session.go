@@ -26,8 +26,12 @@ func (o *Options) runTUI(ctx context.Context) error {
 		ASCII:   asciiLocale(),
 	}
 	switch {
-	case o.client != nil:
-		session.Apply = o.applyPlan
+	case o.cluster != nil:
+		runs := &sessionRuns{o: o}
+		session.WaveSize = o.Settings.WaveSize
+		session.Check, session.Apply, session.CanaryRisks = runs.check, runs.apply, runs.canaryRisks
+		session.PlanUndo, session.Undo = runs.planUndo, runs.undo
+		session.Scan = runs.scan
 	case o.Context == "demo":
 		session.WhyNoApply = "the demo is not a cluster that could be changed"
 	default:
@@ -38,14 +42,6 @@ func (o *Options) runTUI(ctx context.Context) error {
 		return errors.Join(context.Canceled, err)
 	}
 	return err
-}
-
-func (o *Options) applyPlan(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
-	a := o.applier()
-	if err := a.DryRun(ctx, plan, report); err != nil {
-		return err
-	}
-	return a.Write(ctx, plan, report)
 }
 
 func (o *Options) exportPlan(_ context.Context, plan *fixes.Plan, dir string) (string, error) {
@@ -59,7 +55,7 @@ func (o *Options) exportPlan(_ context.Context, plan *fixes.Plan, dir string) (s
 func (o *Options) command(f *fixes.Finding) string {
 	args := []string{"kubectl", Name}
 	switch {
-	case o.client == nil:
+	case o.cluster == nil:
 		args = append(args, "-f", strings.Join(strings.Split(o.Scope, ", "), " -f "))
 		if o.Context == "demo" {
 			args = []string{"kubectl", Name, "--demo"}

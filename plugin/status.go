@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/plugin/apply"
 )
 
@@ -26,6 +27,8 @@ const (
 	StatusPartial = 3
 	// StatusStale: objects have changed since the scan; nothing is written.
 	StatusStale = 4
+	// StatusRolledBack: the plan failed, and all is as it was.
+	StatusRolledBack = 5
 	// StatusInterrupted: a signal ended it.
 	StatusInterrupted = 130
 )
@@ -61,6 +64,8 @@ func status(err error) int {
 		return StatusPartial
 	case errors.Is(err, apply.ErrStale):
 		return StatusStale
+	case errors.Is(err, apply.ErrRolledBack):
+		return StatusRolledBack
 	}
 	return StatusFailed
 }
@@ -83,43 +88,10 @@ func message(err error) string {
 // unknown says that a name is not one of those that are valid, and which one
 // may have been meant.
 func unknown(what, name string, valid []string) error {
-	if near := nearest(name, valid); near != "" {
+	if near := fixes.Nearest(name, valid); near != "" {
 		return fmt.Errorf("unknown %s %q; did you mean %q?", what, name, near)
 	}
 	return fmt.Errorf("unknown %s %q; valid: %s", what, name, strings.Join(valid, ", "))
-}
-
-// nearest returns the valid name that is most like a name, or "" when none is
-// like it.
-func nearest(name string, valid []string) string {
-	best, bestDistance := "", len(name)/2+1
-	for _, v := range valid {
-		if d := distance(strings.ToLower(name), v); d < bestDistance {
-			best, bestDistance = v, d
-		}
-	}
-	return best
-}
-
-// distance is the Levenshtein distance of two strings.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // connectionError says in one line why a cluster cannot be read.

@@ -49,8 +49,9 @@ type app struct {
 	previews previews
 	context  int // index in contexts
 
-	plan  planView
-	apply applyView
+	plan   planView
+	canary bool // asked for; the plan may have nothing to try
+	apply  applyView
 	// applied is set when the findings are older than what was written.
 	applied bool
 	// saved is the version of the decisions that were applied or exported.
@@ -83,6 +84,7 @@ func newApp(ctx context.Context, s Session, o options) *app {
 		a.glyphs = asciiGlyphs
 	}
 	a.list.renew()
+	a.plan.outline, a.apply.outline = &outline{}, &outline{}
 	a.keys = map[screen][]binding{
 		findingsScreen: findingsKeys(),
 		planScreen:     planKeys(),
@@ -100,6 +102,7 @@ func (a *app) Init() tea.Cmd { return a.startScan() }
 // screen lacks.
 func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := a.take(msg)
+	a.leaveBehind()
 	a.measure()
 	return a, tea.Batch(cmd, a.lookUp())
 }
@@ -124,12 +127,18 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 		return a.onPlanDone(msg)
 	case planDiff:
 		a.plan.onDiff(msg)
+	case checkReport:
+		return a.onCheckReport(msg)
+	case checkDone:
+		a.onCheckDone(msg)
 	case exportDone:
 		a.onExportDone(msg)
 	case applyReport:
 		return a.onApplyReport(msg)
 	case applyDone:
 		a.onApplyDone(msg)
+	case undoPlanned:
+		a.onUndoPlanned(msg)
 	}
 	return nil
 }
@@ -170,15 +179,25 @@ func (a *app) lookUp() tea.Cmd {
 	case findingsScreen:
 		return a.lookUpPreview()
 	case planScreen:
-		return a.lookUpPlanDiff()
+		return tea.Batch(a.lookUpPlanDiff(), a.lookUpCheck())
 	}
 	return nil
+}
+
+// leaveBehind ends what only a screen that was left has asked for.
+func (a *app) leaveBehind() {
+	if a.screen != planScreen {
+		a.plan.check.leave()
+	}
+	if a.screen != applyScreen {
+		a.apply.undoing.drop()
+	}
 }
 
 // measure fits the parts of the screen to its size and to what they hold, so
 // that View has nothing to work out.
 func (a *app) measure() {
-	a.lay.fit(a.screen != findingsScreen, a.inDetail)
+	a.lay.fit(a.screen, a.inDetail)
 	if a.lay.w < 1 || a.lay.h < 1 {
 		return
 	}
@@ -202,7 +221,9 @@ func (a *app) View() tea.View {
 }
 
 // busy reports whether something goes on that takes time.
-func (a *app) busy() bool { return a.scan.running || a.plan.composing || a.apply.running }
+func (a *app) busy() bool {
+	return a.scan.running || a.plan.composing || a.plan.check.running || a.apply.running || a.apply.undoing.cancel != nil
+}
 
 type tick struct{}
 

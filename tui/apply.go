@@ -2,7 +2,6 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,73 +10,118 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
 
-// applyView is a plan being made, or that was.
+// applyView is a plan being applied or undone, or that was.
 type applyView struct {
+	progress
 	number  int
+	undo    bool // it takes back another
+	plan    *fixes.Plan
 	running bool
-	ended   bool
-	rows    []applyRow
-	index   map[*fixes.Change]int
-	byRef   map[fixes.Ref]int
-	counts  map[fixes.State]int
 	feed    *feed[fixes.Outcome]
+	stop    chan struct{} // closed to end after the wave under way
+	halt    halt
 	scroll  scroller
-	// follow keeps the cursor on the change that is being made.
+	// follow keeps the cursor on what is under way.
 	follow  bool
-	changed int // counts what was reported
 	started time.Time
+	now     time.Time // when the screen was measured
 	took    time.Duration
 	err     error
 	version int // of the decisions that the plan was made from
+	undoing undoing
+	result  result // once it has ended
 }
 
-// applyRow is a change and what became of it.
-type applyRow struct {
-	change   *fixes.Change
-	state    fixes.State
-	detail   string
-	warnings []string
-}
+// halt is how an apply was asked to end.
+type halt int
+
+const (
+	goesOn halt = iota
+	afterWave
+	atOnce
+)
 
 // manyObjects is the number of changes from which on the name of the cluster
 // has to be typed.
 const manyObjects = 20
 
+func (a *app) noCluster() string {
+	if a.session.WhyNoApply != "" {
+		return a.session.WhyNoApply
+	}
+	return "there is no cluster to apply to"
+}
+
 func (a *app) cannotApply() string {
 	if a.session.Apply == nil {
-		if a.session.WhyNoApply != "" {
-			return a.session.WhyNoApply
-		}
-		return "there is no cluster to apply to"
+		return a.noCluster()
 	}
 	if why := a.noPlan(); why != "" {
 		return why
 	}
-	return a.cannotPlan()
+	if why := a.cannotPlan(); why != "" {
+		return why
+	}
+	c := &a.plan.check
+	switch n := c.counts[refused]; {
+	case c.counts[stale] > 0:
+		return "objects have changed since the scan; r scans again"
+	case n == 1:
+		return "the server refuses 1 change; leave it out (space; n goes to it)"
+	case n > 1:
+		return fmt.Sprintf("the server refuses %d changes; leave them out (space; X all)", n)
+	}
+	return ""
+}
+
+// where names the cluster in a question.
+func (a *app) where() string {
+	if a.session.Context == "" {
+		return "the cluster"
+	}
+	return a.session.Context
 }
 
 // askApply says what will be done to which cluster, and asks.
 func (a *app) askApply() {
-	plan, n := a.plan.plan, len(a.plan.plan.Changes)
-	to := a.session.Context
-	if to == "" {
-		to = "the cluster"
-	}
+	plan := a.plan.plan
+	sep := " " + a.glyphs.dot + " "
 	c := &confirm{
-		title: "Apply to " + to + "?",
-		text:  []string{a.planSum()},
-		key:   "y", verb: "apply", yes: (*app).startApply,
+		title:   "Apply to " + a.where() + "?",
+		text:    []string{join(sep, append([]string{a.verified()}, a.planParts()...)...)},
+		answers: []reply{{"y", "apply", (*app).startApply}},
+	}
+	if n := len(a.plan.waves); n > 1 {
+		c.text = append(c.text, fmt.Sprintf("In %d waves: each begins when the rollouts of the one before have ended.", n))
 	}
 	if !plan.Verified {
-		c.text = append(c.text, "This plan is not verified: the whole plan tells what would be left, or new.")
+		c.text = append(c.text, "", "This plan is not verified: the whole plan tells what would be left, or new.")
 	}
-	if n > manyObjects {
+	c.text = append(c.text, a.askedText()...)
+	c.text = append(c.text, a.canaryText()...)
+	if len(plan.Changes) > manyObjects {
 		c.word = a.session.Context
 		if c.word == "" {
 			c.word = "apply"
 		}
 	}
 	a.overlay = c
+}
+
+// askedText says what of the plan the server has not plainly accepted.
+func (a *app) askedText() []string {
+	c := &a.plan.check
+	switch n := c.counts[warned]; {
+	case c.plan == 0:
+		return nil
+	case c.running:
+		return []string{"", "The server has not answered about all of it yet. The apply asks again before it writes."}
+	case c.counts[accepted]+n < len(c.answers):
+		return []string{"", "The server could not be asked about all of it. The apply asks again before it writes."}
+	case n > 0:
+		return []string{"", a.styles.warn.Render("The server warns of " + plural(n, "change") + "; n goes to them.")}
+	}
+	return nil
 }
 
 // applyReport says that the apply reported something. What it is stays in the
@@ -91,24 +135,23 @@ type applyDone struct {
 
 // startApply makes the plan's changes.
 func (a *app) startApply() tea.Cmd {
+	p := &a.plan
+	return a.write(a.session.Apply, applyView{plan: p.plan, version: p.version, progress: newProgress(p.outline)}, a.canaryOn())
+}
+
+// write makes the changes of a plan in a way, which is that of applying or of
+// undoing, and shows what becomes of them.
+func (a *app) write(do func(context.Context, *fixes.Plan, ApplyOptions, func(fixes.Outcome)) error, v applyView, canary bool) tea.Cmd {
 	f := newFeed[fixes.Outcome](a.ctx)
-	v := applyView{
-		number: a.apply.number + 1, running: true, feed: f, follow: true, started: a.opts.now(), version: a.plan.version,
-		index: map[*fixes.Change]int{}, byRef: map[fixes.Ref]int{}, counts: map[fixes.State]int{},
-	}
-	plan := a.plan.plan
-	for i := range plan.Changes {
-		c := &plan.Changes[i]
-		v.rows = append(v.rows, applyRow{change: c, state: fixes.Pending})
-		v.index[c], v.byRef[c.Object] = i, i
-	}
-	v.counts[fixes.Pending] = len(v.rows)
+	v.number, v.running, v.feed, v.follow = a.apply.number+1, true, f, true
+	v.stop, v.started, v.undoing.number = make(chan struct{}), a.opts.now(), a.apply.undoing.number
 	a.apply, a.screen, a.inDetail = v, applyScreen, false
 	a.applied = true
-	number, jobs, do := v.number, &a.jobs, a.session.Apply
+	number, plan, jobs := v.number, v.plan, &a.jobs
+	o := ApplyOptions{Canary: canary, Stop: v.stop}
 	run := func() tea.Msg {
 		err := jobs.write(func() error {
-			err := do(f.ctx, plan, f.put)
+			err := do(f.ctx, plan, o, f.put)
 			jobs.setApplyErr(err)
 			return err
 		})
@@ -131,32 +174,16 @@ func (a *app) onApplyReport(msg applyReport) tea.Cmd {
 	if msg.number != a.apply.number || !a.apply.running {
 		return nil
 	}
-	a.apply.take(a.apply.feed.take())
+	a.takeReports()
 	return a.nextApplyReport(a.opts.interval)
 }
 
-func (v *applyView) take(outcomes []fixes.Outcome) {
-	for _, o := range outcomes {
-		if o.Change == nil {
-			continue
-		}
-		i, ok := v.index[o.Change]
-		if !ok {
-			if i, ok = v.byRef[o.Change.Object]; !ok {
-				continue
-			}
-		}
-		r := &v.rows[i]
-		v.counts[r.state]--
-		v.counts[o.State]++
-		v.changed++
-		r.state, r.detail = o.State, fixes.CleanLines(o.Detail)
-		for _, w := range o.Warnings {
-			r.warnings = append(r.warnings, fixes.CleanLines(w))
-		}
-		if v.follow && o.State != fixes.NotAttempted {
-			v.scroll.cursor = i
-		}
+// takeReports takes in what was reported, and keeps the cursor on it.
+func (a *app) takeReports() {
+	v := &a.apply
+	v.take(v.feed.take(), a.opts.now())
+	if v.follow && v.wave > 0 {
+		v.scroll.to(v.rowOf(v.at))
 	}
 }
 
@@ -165,116 +192,77 @@ func (a *app) onApplyDone(msg applyDone) {
 	if msg.number != v.number || !v.running {
 		return
 	}
-	v.take(v.feed.take())
+	a.takeReports()
 	v.feed.end()
-	v.running, v.ended, v.err = false, true, msg.err
-	v.took = a.opts.now().Sub(v.started)
-	if msg.err != nil {
-		v.giveUp()
-	}
-	a.overlay = nil // a question whether to stop has no point any more
-	if msg.err == nil {
+	now := a.opts.now()
+	v.running, v.err, v.took = false, msg.err, now.Sub(v.started)
+	v.giveUp(now)
+	v.result = a.sumUp()
+	a.overlay, a.notice = nil, notice{} // a question whether to stop has no point any more
+	if msg.err == nil && !v.undo {
 		a.saved = v.version
-		a.say(good, "done in "+elapsed(v.took)+"; r scans again, to see what is left")
-		return
 	}
-	if v.follow {
-		v.scroll.to(v.worst())
-	}
-	text := "apply failed: "
-	if errors.Is(msg.err, context.Canceled) {
-		text = "stopped: "
-	}
-	a.say(bad, text+fixes.Clean(firstLine(msg.err.Error())))
-}
-
-// giveUp says of the changes whose end was not reported what is known now
-// that nothing goes on any more.
-func (v *applyView) giveUp() {
-	for i := range v.rows {
-		r := &v.rows[i]
-		was := r.state
-		switch was {
-		case fixes.Pending, fixes.Checked:
-			r.state = fixes.NotAttempted
-		case fixes.Applying:
-			r.state = fixes.Unknown
-		}
-		v.counts[was]--
-		v.counts[r.state]++
-	}
-}
-
-// worst returns the first change that did not go well.
-func (v *applyView) worst() int {
-	for _, s := range []fixes.State{fixes.Failed, fixes.Unknown, fixes.Stale} {
-		for i := range v.rows {
-			if v.rows[i].state == s {
-				return i
-			}
-		}
-	}
-	return v.scroll.cursor
-}
-
-// settled counts the changes whose end is known.
-func (v *applyView) settled() int {
-	return len(v.rows) - v.counts[fixes.Pending] - v.counts[fixes.Checked] - v.counts[fixes.Applying]
-}
-
-// progress says how far the apply has come.
-func (v *applyView) progress() string {
-	if v.settled() == 0 && v.counts[fixes.Applying] == 0 {
-		return fmt.Sprintf("checking %d/%d", v.counts[fixes.Checked], len(v.rows))
-	}
-	return fmt.Sprintf("applying %d/%d", v.settled(), len(v.rows))
-}
-
-// askToStop asks whether to break off an apply, and what to do then.
-func (a *app) askToStop(then tea.Cmd) overlay {
-	return &confirm{
-		title: "Stop applying?",
-		text: []string{"What is written stays written. What has not begun is not attempted. " +
-			"The run is in the journal: it can be resumed, or undone."},
-		key: "y", verb: "stop",
-		yes: func(a *app) tea.Cmd {
-			a.apply.feed.end()
-			return then
-		},
+	r := v.rows[v.scroll.cursor]
+	switch worst, found := v.worst(); {
+	case found && (v.follow || !r.isChange() || !wentWrong(v.changes[r.change].state)):
+		v.scroll.to(v.rowOf(worst))
+	case v.follow:
+		v.scroll.to(0)
 	}
 }
 
 // applyKeys are the keys of the apply screen.
 func applyKeys() []binding {
-	running := func(a *app) string { return when(a.apply.running, "the plan is being applied") }
+	running := func(a *app) string { return when(a.apply.running, "the plan is being "+a.apply.doing()) }
 	do := func(f func(*app)) func(*app) tea.Cmd {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	list := []binding{
+		{keys: []string{"u"}, short: "undo", help: "undo what was applied", group: toAct,
+			off: (*app).cannotUndo, run: (*app).planUndo},
 		{keys: []string{"r"}, short: "scan again", help: "scan again, to see what is left", group: toAct,
 			off: running, run: func(a *app) tea.Cmd {
 				a.screen, a.inDetail = findingsScreen, false
 				return a.startScan()
 			}},
-		{keys: []string{"s"}, short: "stop", help: "stop applying", group: toAct,
-			off: func(a *app) string { return when(!a.apply.running, "nothing is being applied") },
-			run: do(func(a *app) { a.overlay = a.askToStop(nil) })},
+		{keys: []string{"s"}, short: "stop", help: "stop, after the wave under way or at once", group: toAct,
+			off: (*app).cannotStop, run: do((*app).askStop)},
+		{keys: []string{"esc"}, short: "findings", help: "back to the findings; a comes here again", group: toMove,
+			off: func(a *app) string {
+				return when(a.apply.running && !a.inDetail, "the plan is being "+a.apply.doing()+"; s stops it")
+			},
+			run: do((*app).leaveApply)},
+		{keys: []string{"n"}, help: "to the next change that went wrong", group: toMove,
+			off: func(a *app) string { return when(a.apply.counts.wrong() == 0, "nothing went wrong") },
+			run: do((*app).nextWrong)},
 		{keys: []string{"enter", "right", "l"}, label: "enter", help: "to the details", group: toMove,
 			run: do(func(a *app) { a.inDetail = true })},
 		{keys: []string{"left", "h"}, label: "left, h", help: "back to the list", group: toMove,
 			run: do(func(a *app) { a.inDetail = false })},
-		{keys: []string{"esc"}, short: "findings", help: "back to the findings", group: toMove,
-			off: func(a *app) string {
-				return when(a.apply.running && !a.inDetail, "the plan is being applied; s stops it")
-			},
-			run: do(func(a *app) {
-				if a.inDetail {
-					a.inDetail = false
-					return
-				}
-				a.screen = findingsScreen
-				a.say(warn, "these findings are from before the apply; r scans again")
-			})},
 	}
 	return append(append(moves(), list...), leave()...)
+}
+
+func (a *app) leaveApply() {
+	if a.inDetail {
+		a.inDetail = false
+		return
+	}
+	a.screen = findingsScreen
+	if a.applied {
+		a.say(warn, "these findings are from before the apply; r scans again")
+	}
+}
+
+func (a *app) nextWrong() {
+	v := &a.apply
+	v.follow = false
+	v.scroll.next(func(row int) bool { return v.rows[row].isChange() && wentWrong(v.changes[v.rows[row].change].state) })
+}
+
+// returnToApply goes back to the last apply, or to the undo of it.
+func (a *app) returnToApply() { a.screen, a.inDetail = applyScreen, false }
+
+func (a *app) nothingApplied() string {
+	return when(a.apply.number == 0, "nothing was applied yet: p makes the plan, to apply it")
 }

@@ -118,3 +118,62 @@ func BenchmarkStream(b *testing.B) {
 		_ = d.View()
 	}
 }
+
+// BenchmarkPlan measures a key, and one look at what is reported, with a plan
+// of thousands of changes.
+func BenchmarkPlan(b *testing.B) {
+	result := many()
+	session := manySession(result)
+	session.WaveSize = 5
+	session.Apply = scripted(nil)
+	plan := func(b *testing.B) *driver {
+		d := scanned(b, session, 120, 40).press("S", "p")
+		if n := len(d.plan.plan.Changes); n != 5000 {
+			b.Fatal(n)
+		}
+		return d
+	}
+	measure := func(b *testing.B, d *driver, step func(i int)) {
+		b.ResetTimer()
+		var took []time.Duration
+		for i := 0; b.Loop(); i++ {
+			from := time.Now()
+			step(i)
+			_ = d.View()
+			took = append(took, time.Since(from))
+		}
+		slices.Sort(took)
+		for _, percent := range []int{50, 95, 100} {
+			b.ReportMetric(float64(took[(len(took)-1)*percent/100].Microseconds())/1000, fmt.Sprintf("ms/step(p%d)", percent))
+		}
+	}
+	b.Run("key", func(b *testing.B) {
+		d := plan(b)
+		measure(b, d, func(i int) { d.Update(keyPress([]string{"j", "ctrl+d", "G", "g", "k"}[i%5])) })
+	})
+	b.Run("answers", func(b *testing.B) { // 100 at a look, the whole plan in the details
+		d := plan(b)
+		d.session.Check = checked(nil)
+		d.lookUpCheck()
+		measure(b, d, func(i int) {
+			for n := range 100 {
+				d.plan.check.feed.put(say{change: (100*i + n) % 5000, state: fixes.Checked, warnings: []string{"deprecated"}}.of(d.plan.plan))
+			}
+			d.Update(checkReport{d.plan.check.number})
+		})
+	})
+	b.Run("begin", func(b *testing.B) {
+		d := plan(b)
+		measure(b, d, func(int) { d.startApply(); d.measure() })
+	})
+	b.Run("outcomes", func(b *testing.B) {
+		d := plan(b).underWay()
+		measure(b, d, func(i int) {
+			for n := range 100 {
+				d.apply.feed.put(say{change: (100*i + n) % 5000, state: []fixes.State{fixes.Applying, fixes.RollingOut, fixes.Applied}[i%3],
+					detail: "1 of 2 pods replaced"}.of(d.apply.plan))
+			}
+			d.Update(applyReport{d.apply.number})
+		})
+	})
+}

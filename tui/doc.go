@@ -1,5 +1,5 @@
 // Package tui is the terminal UI: what a scan finds is read, its fixes are
-// staged, and the plan they make is looked at, applied or exported.
+// staged, and the plan they make is looked at, applied and undone, or exported.
 //
 // There is one Bubble Tea model, app. Everything else is a plain struct that
 // renders lines of a given width, or pure state that a test can drive without

@@ -29,6 +29,8 @@ func findingsKeys() []binding {
 			off: (*app).noOtherFix, run: do((*app).nextFix)},
 		{keys: []string{"p"}, short: "plan", help: "look at the plan of all staged fixes", group: toAct,
 			off: (*app).cannotPlan, run: (*app).openPlan},
+		{keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
+			off: (*app).nothingApplied, run: do((*app).returnToApply)},
 		{keys: []string{"e"}, help: "export the plan to files", group: toAct,
 			off: (*app).cannotExport, run: do((*app).askExport)},
 		{keys: []string{"/"}, short: "filter", help: "filter: words, !word for without (!manual, pay high)", group: toLook,

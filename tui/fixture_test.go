@@ -292,35 +292,3 @@ func scanOf(inv func() *fixes.Inventory, rules []*fixes.Rule) func(context.Conte
 		return s.Result(), nil
 	}
 }
-
-// applyAll is an Apply for which all goes well. It puts what was applied into
-// the inventory.
-func applyAll(inv *fixes.Inventory) func(context.Context, *fixes.Plan, func(fixes.Outcome)) error {
-	return func(_ context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
-		for _, s := range []fixes.State{fixes.Checked, fixes.Applying, fixes.Applied} {
-			for i := range plan.Changes {
-				o := fixes.Outcome{Change: &plan.Changes[i], State: s}
-				if s == fixes.Applied {
-					inv.Add(plan.Changes[i].After)
-					o.Detail = "server says ok"
-				}
-				report(o)
-			}
-		}
-		return nil
-	}
-}
-
-// shopSession is a session on the shop, in which all goes well.
-func shopSession(t testing.TB) Session {
-	inv := shopInventory(t)
-	return Session{
-		Context: "prod", Scope: "all namespaces", Redact: mask,
-		Scan:  scanOf(func() *fixes.Inventory { return inv }, testRules()),
-		Apply: applyAll(inv),
-		Export: func(_ context.Context, plan *fixes.Plan, dir string) (string, error) {
-			return plural(len(plan.Changes), "file") + " written to " + dir, nil
-		},
-		Command: func(f *fixes.Finding) string { return "kubectl harden --rule " + f.Rule.ID + " --fix --dry-run" },
-	}
-}

@@ -8,10 +8,11 @@ import (
 )
 
 // jobs keeps what runs beside the model: the errors that [Run] returns, the
-// writers that it waits for, and a lock for the inventory, whose indexes are
-// built at the first reading.
+// writers that it waits for, a lock for the inventory, whose indexes are built
+// at the first reading, and one for questions to the server.
 type jobs struct {
 	inventory sync.Mutex
+	asking    sync.Mutex
 
 	mu      sync.Mutex
 	closed  bool
@@ -67,6 +68,17 @@ func (j *jobs) err() error {
 		return j.apply
 	}
 	return j.scan
+}
+
+// ask runs f, which asks the server without writing. One that was broken off
+// is waited for: f is not called twice at a time.
+func (j *jobs) ask(ctx context.Context, f func(context.Context) error) error {
+	j.asking.Lock()
+	defer j.asking.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f(ctx)
 }
 
 // onInventory runs f, which reads the inventory through rules and fixes, while

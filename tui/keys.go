@@ -179,7 +179,7 @@ func leave() []binding {
 // quit ends the program, asking first when something would be lost.
 func (a *app) quit() tea.Cmd {
 	if a.apply.running {
-		a.overlay = a.askToStop(tea.Quit)
+		a.askToQuit()
 		return nil
 	}
 	if a.dec.count > 0 && a.dec.version != a.saved {
@@ -187,8 +187,7 @@ func (a *app) quit() tea.Cmd {
 			title: "Quit?",
 			text: []string{plural(a.dec.count, "fix", "fixes") + " staged, neither applied nor exported: quitting forgets " +
 				map[bool]string{true: "it", false: "them"}[a.dec.count == 1] + "."},
-			key: "y", verb: "quit",
-			yes: func(*app) tea.Cmd { return tea.Quit },
+			answers: []reply{{"y", "quit", func(*app) tea.Cmd { return tea.Quit }}},
 		}
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -40,9 +41,9 @@ type layout struct {
 	right   size
 }
 
-func (l *layout) fit(status, detail bool) {
+func (l *layout) fit(s screen, detail bool) {
 	l.rules, l.bars = l.h >= withRules, l.h > minimal
-	l.status = status && l.bars
+	l.status = s != findingsScreen && l.bars
 	l.detail = detail
 	body := l.h
 	if l.bars {
@@ -59,6 +60,9 @@ func (l *layout) fit(status, detail bool) {
 	case l.w >= sideBySide:
 		l.arrange = side
 		w := min(max(l.w*42/100, 36), 76)
+		if s == applyScreen { // what goes on is in the list there
+			w = min(l.w*55/100, 90)
+		}
 		l.left, l.right = size{w, body}, size{l.w - w - 2, body}
 	case l.h >= stacked:
 		l.arrange = stack
@@ -198,10 +202,14 @@ func (a *app) rule(p pane, w int) string {
 // bottom draws the line below the panes, with the notice in it.
 func (a *app) bottom() string {
 	l := a.lay
-	if a.notice.text != "" {
-		text := ansi.Truncate(a.notice.text, max(l.w-4, 1), a.glyphs.ellipsis)
+	n := a.notice
+	if n.text == "" && a.screen == applyScreen && !a.apply.running { // stays
+		n = notice{a.apply.result.tone, a.apply.result.text}
+	}
+	if n.text != "" {
+		text := ansi.Truncate(n.text, max(l.w-4, 1), a.glyphs.ellipsis)
 		rest := max(l.w-3-ansi.StringWidth(text), 0)
-		return a.styles.faint.Render(a.glyphs.horizontal) + " " + a.tone(a.notice.tone, text) + " " +
+		return a.styles.faint.Render(a.glyphs.horizontal) + " " + a.tone(n.tone, text) + " " +
 			a.styles.faint.Render(strings.Repeat(a.glyphs.horizontal, rest))
 	}
 	if l.arrange != side {
@@ -211,16 +219,18 @@ func (a *app) bottom() string {
 		strings.Repeat(a.glyphs.horizontal, max(l.w-l.left.w-1, 0)))
 }
 
-func (a *app) tone(t tone, text string) string {
+func (a *app) tone(t tone, text string) string { return a.toneStyle(t).Render(text) }
+
+func (a *app) toneStyle(t tone) lipgloss.Style {
 	switch t {
 	case good:
-		return a.styles.good.Bold(true).Render(text)
+		return a.styles.good.Bold(true)
 	case warn:
-		return a.styles.warn.Bold(true).Render(text)
+		return a.styles.warn.Bold(true)
 	case bad:
-		return a.styles.bad.Bold(true).Render(text)
+		return a.styles.bad.Bold(true)
 	}
-	return a.styles.bold.Render(text)
+	return a.styles.bold
 }
 
 // header draws the first line: where we are, how many findings, how many
@@ -231,21 +241,26 @@ func (a *app) header() string {
 	count, staged := plural(len(a.list.order), "finding"), fmt.Sprintf("%d staged", a.dec.count)
 	sep := " " + a.glyphs.dot + " "
 	where := ""
-	switch a.screen {
-	case planScreen:
+	if a.screen == planScreen {
 		where, count = "plan", plural(len(a.plan.changes()), "object")
-	case applyScreen:
-		where, count = "apply", plural(len(a.apply.rows), "object")
 	}
 	if a.dec.count > 0 {
 		staged = a.styles.bold.Render(staged)
+	}
+	short := []string{count, staged}
+	if a.screen == applyScreen { // what is staged is past, and the progress counts
+		where, count, staged = "apply", "", ""
+		if a.apply.undo {
+			where = "undo"
+		}
+		short = []string{where}
 	}
 	for _, right := range []string{right, ""} {
 		for _, parts := range [][]string{
 			{a.session.Context, a.session.Scope, where, count, staged},
 			{a.session.Context, where, count, staged},
 			{where, count, staged},
-			{count, staged},
+			short,
 		} {
 			s := name + join(sep, parts...)
 			if ansi.StringWidth(s)+1+ansi.StringWidth(right) <= a.lay.w {
@@ -253,25 +268,27 @@ func (a *app) header() string {
 			}
 		}
 	}
-	return fit(name+staged, a.lay.w, a.glyphs.ellipsis)
+	return fit(name+short[len(short)-1], a.lay.w, a.glyphs.ellipsis)
 }
 
 func (a *app) headerRight() string {
 	switch {
 	case a.apply.running:
-		return join(" ", a.apply.progress(), a.spinner(), "")
+		return join(" ", a.apply.soFar(a.glyphs.dot), a.spinner(), "")
+	case a.screen == applyScreen && a.apply.undoing.cancel != nil:
+		return join(" ", "planning the undo", a.spinner(), "")
 	case a.plan.composing && a.screen == planScreen:
 		return join(" ", "composing", a.spinner(), "")
+	case a.plan.check.running && a.screen == planScreen:
+		return join(" ", fmt.Sprintf("asking the server %d/%d", a.plan.check.answered(), len(a.plan.check.answers)), a.spinner(), "")
 	case a.scan.running && a.scan.progress.Kinds > 0:
 		return join(" ", fmt.Sprintf("scanning %d/%d kinds", a.scan.progress.Loaded, a.scan.progress.Kinds), a.spinner(), "")
 	case a.scan.running:
 		return join(" ", "scanning", a.spinner(), "")
 	case a.scan.err != nil:
 		return a.styles.bad.Render("scan failed")
-	case a.screen == applyScreen && a.apply.err != nil:
-		return a.styles.bad.Render("not all applied")
 	case a.screen == applyScreen:
-		return a.styles.good.Render("applied")
+		return a.tone(a.apply.result.tone, a.apply.result.word)
 	case a.applied:
 		return a.styles.warn.Render("from before the apply")
 	}

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -19,18 +21,35 @@ type overlay interface {
 type confirm struct {
 	title string
 	text  []string
-	// key says yes, unless word has to be typed instead.
-	key, word string
-	verb      string // what yes does
-	typed     input
-	yes       func(*app) tea.Cmd
+	// answers are what may be done. Where a word has to be typed there is one,
+	// and enter gives it.
+	answers []reply
+	word    string
+	no      string // what esc does, "go back" where it is not said
+	typed   input
+	page    pager
+}
+
+// reply is an answer to a question.
+type reply struct {
+	key, verb string
+	do        func(*app) tea.Cmd
 }
 
 func (c *confirm) update(a *app, msg tea.Msg) tea.Cmd {
 	press, isKey := msg.(tea.KeyPressMsg)
-	if isKey && press.String() == "esc" {
-		a.overlay = nil
-		return nil
+	if isKey {
+		switch press.String() {
+		case "esc":
+			a.overlay = nil
+			return nil
+		case "down", "pgdown":
+			c.page.by(max(c.page.h/2, 1))
+			return nil
+		case "up", "pgup":
+			c.page.by(-max(c.page.h/2, 1))
+			return nil
+		}
 	}
 	if c.word != "" {
 		if isKey && press.String() == "enter" {
@@ -38,7 +57,7 @@ func (c *confirm) update(a *app, msg tea.Msg) tea.Cmd {
 				return nil
 			}
 			a.overlay = nil
-			return c.yes(a)
+			return c.answers[0].do(a)
 		}
 		c.typed.update(msg)
 		return nil
@@ -46,31 +65,45 @@ func (c *confirm) update(a *app, msg tea.Msg) tea.Cmd {
 	if !isKey {
 		return nil
 	}
+	for _, r := range c.answers {
+		if r.key == press.String() {
+			a.overlay = nil
+			return r.do(a)
+		}
+	}
 	switch press.String() {
-	case c.key:
-		a.overlay = nil
-		return c.yes(a)
 	case "n", "N", "q":
 		a.overlay = nil
 	}
 	return nil
 }
 
+// box keeps the answers in sight; a text that is too long is scrolled.
 func (c *confirm) box(a *app, w, h int) []string {
 	inner := boxWidth(w, 64)
-	var lines []string
+	var lines, end []string
 	for _, t := range c.text {
 		lines = append(lines, wrap(t, inner)...)
 	}
-	lines = append(lines, "")
+	var hints []string
 	if c.word != "" {
-		lines = append(lines, wrap("Type "+c.word+" and press enter:", inner)...)
-		lines = append(lines, "> "+c.typed.view(inner-2, a.styles.reverse), "",
-			a.hint("enter", c.verb)+"  "+a.hint("esc", "go back"))
+		end = append(append(end, wrap("Type "+c.word+" and press enter:", inner)...), "> "+c.typed.view(inner-2, a.styles.reverse), "")
+		hints = append(hints, a.hint("enter", c.answers[0].verb))
 	} else {
-		lines = append(lines, a.hint(c.key, c.verb)+"  "+a.hint("esc", "go back"))
+		for _, r := range c.answers {
+			hints = append(hints, a.hint(r.key, r.verb))
+		}
 	}
-	return a.frameBox(c.title, lines, inner, h)
+	hints = append(hints, a.hint("esc", cmp.Or(c.no, "go back")))
+	keys := inLines(hints, inner)
+	room := func() int { return max(h-3-len(end)-len(keys), 1) }
+	if len(lines) > room() {
+		c.page.size(len(lines), room())
+		keys = inLines(append(hints, a.hint("up/down", fmt.Sprintf("%d more", c.page.n-c.page.h))), inner)
+	}
+	c.page.size(len(lines), room())
+	shown := append(append([]string{}, c.page.show(lines)...), "")
+	return a.frameBox(c.title, append(append(shown, end...), keys...), inner, h)
 }
 
 // prompt asks for a line of text.

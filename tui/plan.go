@@ -15,12 +15,14 @@ type planView struct {
 	version   int // of the decisions that the plan was made from
 	asked     int // of those that it is being made from
 	plan      *fixes.Plan
-	err       error
-	rows      []planRow
-	restarts  []bool // by change
-	scroll    scroller
-	diffs     map[planDiffKey]planDiff
-	diffing   bool
+	*outline
+	// canaryRisks say what copies of pods could do by themselves.
+	canaryRisks []string
+	err         error
+	check       check
+	scroll      scroller
+	diffs       map[planDiffKey]planDiff
+	diffing     bool
 	// then is done with the plan once it is there.
 	then func(*app) tea.Cmd
 }
@@ -30,72 +32,6 @@ func (p *planView) changes() []fixes.Change {
 		return nil
 	}
 	return p.plan.Changes
-}
-
-// section is a part of the plan, in the order of applying.
-type section int
-
-const (
-	prepare section = iota
-	workloads
-	others
-	enforce
-	sections
-)
-
-func (s section) String() string {
-	return [...]string{"first, what others need", "workloads", "other objects", "last, enforcement"}[s]
-}
-
-// sectionOf says in which part of the plan a change stands.
-func sectionOf(c fixes.Change) section {
-	switch c.Object.Kind {
-	case fixes.KindSecret, fixes.KindConfigMap, fixes.KindServiceAccount:
-		return prepare
-	case fixes.KindLimitRange, fixes.KindResourceQuota, fixes.KindNetworkPolicy, fixes.KindNamespace:
-		return enforce
-	}
-	if c.Object.Kind.Group == "admissionregistration.k8s.io" {
-		return enforce
-	}
-	if _, ok := fixes.AsWorkload(c.After); ok {
-		return workloads
-	}
-	return others
-}
-
-// planRow is a line of the plan: the whole, a section, or a change.
-type planRow struct {
-	kind    planRowKind
-	section section
-	change  int
-}
-
-type planRowKind int
-
-const (
-	wholeRow planRowKind = iota
-	sectionRow
-	changeRow
-)
-
-func planRows(changes []fixes.Change) []planRow {
-	rows := []planRow{{kind: wholeRow}}
-	var in [sections][]int
-	for i, c := range changes {
-		s := sectionOf(c)
-		in[s] = append(in[s], i)
-	}
-	for s, list := range in {
-		if len(list) == 0 {
-			continue
-		}
-		rows = append(rows, planRow{kind: sectionRow, section: section(s)})
-		for _, i := range list {
-			rows = append(rows, planRow{changeRow, section(s), i})
-		}
-	}
-	return rows
 }
 
 // cannotPlan says why there is no plan to look at.
@@ -122,8 +58,8 @@ func (a *app) openPlan() tea.Cmd {
 type planDone struct {
 	number, version int
 	plan            *fixes.Plan
-	rows            []planRow
-	restarts        []bool
+	outline         *outline
+	canaryRisks     []string
 	err             error
 }
 
@@ -143,6 +79,7 @@ func (a *app) compose(then func(*app) tea.Cmd) tea.Cmd {
 		}
 		return nil
 	}
+	p.check.stop()
 	p.number++
 	p.composing, p.asked, p.then, p.err = true, a.dec.version, then, nil
 	var choices []fixes.Choice
@@ -153,18 +90,21 @@ func (a *app) compose(then func(*app) tea.Cmd) tea.Cmd {
 		}
 	}
 	number, version, result, jobs := p.number, a.dec.version, a.scan.result, &a.jobs
+	waveSize, dot, canaryRisks := a.session.WaveSize, a.glyphs.dot, a.session.CanaryRisks
 	run := func() tea.Msg {
-		done := planDone{number: number, version: version}
+		done := planDone{number: number, version: version, outline: &outline{}}
 		done.err = jobs.onInventory(func() (err error) {
-			done.plan, err = fixes.Compose(result, choices)
-			return err
-		})
-		if done.err == nil {
-			done.rows = planRows(done.plan.Changes)
-			for _, c := range done.plan.Changes {
-				done.restarts = append(done.restarts, c.Restarts())
+			if done.plan, err = fixes.Compose(result, choices); err != nil {
+				return err
 			}
-		}
+			done.outline = newOutline(done.plan, waveSize, false, dot)
+			if done.outline.copyable > 0 && canaryRisks != nil {
+				for _, risk := range canaryRisks(done.plan) {
+					done.canaryRisks = append(done.canaryRisks, fixes.Clean(risk))
+				}
+			}
+			return nil
+		})
 		return done
 	}
 	return tea.Batch(run, a.animate())
@@ -176,7 +116,7 @@ func (a *app) onPlanDone(msg planDone) tea.Cmd {
 		return nil
 	}
 	p.composing, p.err, p.version = false, msg.err, msg.version
-	p.plan, p.rows, p.restarts = msg.plan, msg.rows, msg.restarts
+	p.plan, p.outline, p.canaryRisks = msg.plan, msg.outline, msg.canaryRisks
 	p.diffs = map[planDiffKey]planDiff{}
 	p.scroll.n = len(p.rows)
 	p.scroll.to(p.scroll.cursor)
@@ -212,7 +152,7 @@ type planDiff struct {
 func (a *app) lookUpPlanDiff() tea.Cmd {
 	p := &a.plan
 	r, ok := p.current()
-	if !ok || r.kind != changeRow || p.composing || p.diffing {
+	if !ok || !r.isChange() || p.composing || p.diffing {
 		return nil
 	}
 	key := planDiffKey{p.number, r.change}
@@ -246,20 +186,30 @@ func planKeys() []binding {
 	list := []binding{
 		{keys: []string{"a"}, short: "apply", help: "apply the plan to the cluster", group: toAct,
 			off: (*app).cannotApply, run: do((*app).askApply)},
-		{keys: []string{"e"}, short: "export", help: "export the plan to files", group: toAct,
-			off: (*app).cannotExport, run: do((*app).askExport)},
 		{keys: []string{"space", "x"}, label: "space", short: "leave out", help: "leave the change out: unstage all fixes that it serves",
 			group: toChoose, off: (*app).cannotLeaveOut, run: (*app).leaveOut},
+		{keys: []string{"X"}, help: "leave out all that the server refuses", group: toChoose,
+			off: (*app).nothingRefused, run: (*app).leaveOutRefused},
+		{keys: []string{"C"}, short: "canary", help: "try the fixes to review on a copy of a pod first, when applying", group: toAct,
+			off: (*app).cannotCanary, run: do((*app).toggleCanary)},
+		{keys: []string{"e"}, short: "export", help: "export the plan to files", group: toAct,
+			off: (*app).cannotExport, run: do((*app).askExport)},
 		{keys: []string{"u"}, short: "undo", help: "undo the last decision", group: toChoose,
 			off: func(a *app) string { return when(len(a.dec.past) == 0, "nothing to undo") }, run: func(a *app) tea.Cmd { a.undo(); return a.recompose() }},
 		{keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
 			off: func(a *app) string { return when(len(a.dec.future) == 0, "nothing to redo") }, run: func(a *app) tea.Cmd { a.redo(); return a.recompose() }},
+		{keys: []string{"esc"}, short: "back", help: "back to the findings", group: toMove, run: do((*app).leavePlan)},
 		{keys: []string{"c"}, short: "context", help: "more or less around each change", group: toLook, run: do((*app).nextContext)},
+		{keys: []string{"n"}, help: "to the next change that the server refuses or warns of", group: toMove,
+			off: (*app).nothingRemarked, run: do((*app).nextRemark)},
+		{keys: []string{"r"}, help: "scan again", group: toAct, run: func(a *app) tea.Cmd {
+			a.screen, a.inDetail = findingsScreen, false
+			return a.startScan()
+		}},
 		{keys: []string{"enter", "right", "l"}, label: "enter", help: "to the details", group: toMove,
 			run: do(func(a *app) { a.inDetail = true })},
 		{keys: []string{"left", "h"}, label: "left, h", help: "back to the list", group: toMove,
 			run: do(func(a *app) { a.inDetail = false })},
-		{keys: []string{"esc"}, short: "back", help: "back to the findings", group: toMove, run: do((*app).leavePlan)},
 	}
 	return append(append(moves(), list...), leave()...)
 }
@@ -302,23 +252,51 @@ func (a *app) cannotLeaveOut() string {
 		return why
 	}
 	r, ok := a.plan.current()
-	return when(!ok || r.kind != changeRow, "go to a change first")
+	return when(!ok || !r.isChange(), "go to a change first")
 }
 
 // leaveOut unstages the fixes that the change under the cursor serves.
 func (a *app) leaveOut() tea.Cmd {
 	r, _ := a.plan.current()
-	change := a.plan.plan.Changes[r.change]
+	return a.leaveOutAll([]int{r.change}, fixes.Clean(a.plan.plan.Changes[r.change].Object.String()))
+}
+
+func (a *app) nothingRefused() string {
+	return when(a.plan.check.counts[refused] == 0, "the server refuses nothing")
+}
+
+func (a *app) leaveOutRefused() tea.Cmd {
+	list := a.plan.check.refused()
+	return a.leaveOutAll(list, plural(len(list), "refused change"))
+}
+
+// leaveOutAll unstages, in one step, all fixes that some changes serve.
+func (a *app) leaveOutAll(changes []int, what string) tea.Cmd {
 	var drop []decision
-	for _, f := range change.Fixes {
-		if id, ok := a.list.print[f.Fingerprint]; ok && a.dec.taken[id] > 0 {
-			drop = append(drop, a.dec.drop(id))
+	dropped := map[int32]bool{}
+	for _, i := range changes {
+		for _, f := range a.plan.plan.Changes[i].Fixes {
+			if id, ok := a.list.print[f.Fingerprint]; ok && a.dec.taken[id] > 0 && !dropped[id] {
+				dropped[id] = true
+				drop = append(drop, a.dec.drop(id))
+			}
 		}
 	}
-	label := fmt.Sprintf("left out %s: %s unstaged", fixes.Clean(change.Object.String()), plural(len(drop), "fix", "fixes"))
+	label := fmt.Sprintf("left out %s: %s unstaged", what, plural(len(drop), "fix", "fixes"))
 	if a.dec.decide(label, drop) {
 		a.list.recount(&a.dec)
 		a.say(info, label+"; u undoes")
 	}
 	return a.recompose()
+}
+
+func (a *app) nothingRemarked() string {
+	c := &a.plan.check
+	return when(c.objections()+c.counts[warned] == 0, "the server has nothing to say against it")
+}
+
+// nextRemark goes to the next change that the server has something to say of.
+func (a *app) nextRemark() {
+	p := &a.plan
+	p.scroll.next(func(row int) bool { return p.rows[row].isChange() && p.check.remarked(p.rows[row].change) })
 }

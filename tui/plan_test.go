@@ -69,7 +69,8 @@ func TestUnverifiedPlanSaysSo(t *testing.T) {
 func TestApply(t *testing.T) {
 	d := scanned(t, shopSession(t), 120, 30).press("S", "p", "a").has("Apply to prod?", "y apply")
 	d.press("a").has("Apply to prod?") // the key that asked does not answer
-	d.press("y").has("3 applied", "done in", "server says ok")
+	d.press("y").has("3 applied", "done in", "✓ wave 2 · shop · 2 workloads", "done in 0.0 s; r scans again, u undoes it")
+	d.on("shop/web  Deployment").has("server says ok")
 	d.press("esc").has("from before the apply").press("p").has("r scans again")
 	d.press("r").has("6 findings", "0 staged").hasNot("from before the apply")
 }
@@ -77,7 +78,10 @@ func TestApply(t *testing.T) {
 func TestApplyIsFollowed(t *testing.T) {
 	s := shopSession(t)
 	var report func(fixes.Outcome)
-	s.Apply = func(_ context.Context, _ *fixes.Plan, r func(fixes.Outcome)) error { report = r; return nil }
+	s.Apply = func(_ context.Context, _ *fixes.Plan, _ ApplyOptions, r func(fixes.Outcome)) error {
+		report = r
+		return nil
+	}
 	d := scanned(t, s, 120, 30).press("S", "p")
 	batch := d.startApply()().(tea.BatchMsg)
 	done := batch[0]() // the plan is handed over; its end is not told yet
@@ -87,13 +91,13 @@ func TestApplyIsFollowed(t *testing.T) {
 		d.Update(applyReport{d.apply.number})
 	}
 	step(0, fixes.Checked)
-	d.has("checking 1/3")
+	d.has("checking 1/3 · 0:00", "›the whole plan")
 	d.clock = d.clock.Add(90 * time.Second)
 	step(0, fixes.Applying)
 	step(0, fixes.Applied)
 	step(1, fixes.Applying)
-	d.has("applying 1/3", "1 applied", "1 applying", "1 pending", "1 min 30 s", "›▸ shop/agent")
-	d.press("esc").has("s stops it").press("q").has("Stop applying?").press("esc")
+	d.has("wave 2/2 · 1/3 · 1:30", "1 applied", "1 applying", "1 pending", "›  ▸ patch  shop/agent", "▸ wave 2 · shop · 2 workloads", "0/2")
+	d.press("esc").has("s stops it").press("q").has("Stop, and quit?").press("esc")
 	// What was reported before the end counts, though nobody looked yet.
 	report(fixes.Outcome{Change: &plan.Changes[1], State: fixes.Unchanged})
 	copied := plan.Changes[2]
@@ -105,12 +109,13 @@ func TestApplyIsFollowed(t *testing.T) {
 // TestAnApplyThatEndsEarly demands that no change is left without an end.
 func TestAnApplyThatEndsEarly(t *testing.T) {
 	s := shopSession(t)
-	s.Apply = func(_ context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
+	s.Apply = func(_ context.Context, plan *fixes.Plan, _ ApplyOptions, report func(fixes.Outcome)) error {
 		report(fixes.Outcome{Change: &plan.Changes[0], State: fixes.Checked})
 		report(fixes.Outcome{Change: &plan.Changes[1], State: fixes.Applying})
 		return fmt.Errorf("no answer: %w", context.Canceled)
 	}
-	d := scanned(t, s, 120, 30).press("S", "p", "a", "y").has("1 unknown", "2 not attempted", "stopped: no answer")
+	d := scanned(t, s, 120, 30).press("S", "p", "a", "y").has("1 unknown", "2 not attempted", "stopped: 1 unknown, 2 not attempted", "it was being written")
+	d.on("the whole plan").has("no answer: context canceled")
 	d.press("r").has("4 staged") // what was not made is still wanted
 }
 

@@ -2,8 +2,9 @@ package tui
 
 import (
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -19,6 +20,9 @@ func (a *app) measurePlan() {
 		row     planRow
 		context int
 		w       int
+		verdict verdict
+		check   int
+		canary  bool
 	}
 	r, ok := p.current()
 	switch {
@@ -28,15 +32,20 @@ func (a *app) measurePlan() {
 		})
 	case !ok:
 		a.detail.set("composing", w, h, func() (string, []string) { return "", nil })
-	case r.kind == changeRow:
+	case r.isChange():
 		key := planDiffKey{p.number, r.change}
 		d, made := p.diffs[key]
-		a.detail.set(key, from{key, made, r, a.context, w}, h, func() (string, []string) {
-			return fixes.Clean(p.plan.Changes[r.change].Object.String()), a.changeDetail(r.change, d, made, w)
-		})
-	default:
-		a.detail.set(planDiffKey{number: p.number, change: -1}, from{key: planDiffKey{number: p.number}, row: planRow{kind: wholeRow}, w: w}, h,
+		a.detail.set(key, from{key: key, made: made, row: r, context: a.context, w: w, verdict: p.check.verdictOf(r.change), check: p.check.number}, h,
+			func() (string, []string) {
+				return fixes.Clean(p.plan.Changes[r.change].Object.String()), a.changeDetail(r.change, d, made, w)
+			})
+	case r.isWhole():
+		key := planDiffKey{p.number, heading}
+		a.detail.set(key, from{key: key, w: w, check: p.check.version, canary: a.canaryOn()}, h,
 			func() (string, []string) { return "the whole plan", a.wholeDetail(w) })
+	default:
+		key := from{key: planDiffKey{p.number, heading}, row: r, w: w}
+		a.detail.set(key, key, h, func() (string, []string) { return p.waves[r.wave].label, a.waveDetail(p.outline, r.wave, w) })
 	}
 }
 
@@ -45,7 +54,8 @@ func (a *app) planErrDetail(w int) []string {
 	return append(out, append([]string{""}, wrap("esc goes back to the findings: unstage the fix that is named, then make the plan again.", w)...)...)
 }
 
-// changeDetail writes which findings a change serves, and its diff.
+// changeDetail writes what the server says of a change, which findings it
+// serves, and its diff.
 func (a *app) changeDetail(i int, d planDiff, made bool, w int) []string {
 	c := a.plan.plan.Changes[i]
 	counts := map[string]int{}
@@ -56,11 +66,10 @@ func (a *app) changeDetail(i int, d planDiff, made bool, w int) []string {
 	for _, id := range ranked(counts) {
 		rules = append(rules, when(counts[id] > 1, fmt.Sprintf("%dx ", counts[id]))+id)
 	}
-	out := a.fact("closes", strings.Join(rules, ", "), w)
-	if managed := managers(c.Fixes); managed != "" {
-		out = append(out, a.fact("managed", managed, w)...)
-	}
-	if len(out) > 0 {
+	out := a.serverDetail(i, w)
+	out = append(out, a.fact("closes", strings.Join(rules, ", "), w)...)
+	out = append(out, a.fact("managed", managersOf([]fixes.Change{c}), w)...)
+	if len(rules) > 0 {
 		out = append(out, "")
 	}
 	switch {
@@ -72,21 +81,11 @@ func (a *app) changeDetail(i int, d planDiff, made bool, w int) []string {
 	return append(out, a.drawDiff(d.changeDiff, w)...)
 }
 
-func managers(list []*fixes.Finding) string {
-	var names []string
-	for _, f := range list {
-		if f.ManagedBy != "" && !slices.Contains(names, f.ManagedBy) {
-			names = append(names, f.ManagedBy)
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
 // wholeDetail says what the plan comes to: what stays open, what it may
 // break, who may put things back.
 func (a *app) wholeDetail(w int) []string {
 	plan := a.plan.plan
-	var out []string
+	out := a.serverWhole(w)
 	para := func(text string) { out = append(append(out, wrap(text, w)...), "") }
 	if plan.Verified {
 		para(a.styles.good.Render("Verified: ") + "a scan of the objects as they would be finds none of what is staged, and nothing new.")
@@ -98,43 +97,35 @@ func (a *app) wholeDetail(w int) []string {
 			return
 		}
 		out = append(out, a.styles.bold.Render(title))
-		for _, f := range findings {
+		for i, f := range findings {
+			if i == mostListed {
+				out = append(out, fmt.Sprintf("  and %d more", len(findings)-i))
+				break
+			}
 			out = append(out, hang("  ", fixes.Clean(f.Rule.ID+" "+f.Object.String())+": "+f.Message, w)...)
 		}
 		out = append(out, "")
 	}
 	list("Still there after the plan", plan.Unfixed)
 	list("New with the plan", plan.New)
-	byConfidence, risks, restarts := map[fixes.Confidence]int{}, map[string]int{}, 0
-	for _, c := range plan.Choices {
-		byConfidence[c.Fix.Confidence]++
-		for _, r := range c.Fix.Risks {
-			risks[fixes.Clean(r)]++
-		}
-	}
-	for _, r := range a.plan.restarts {
-		if r {
-			restarts++
-		}
-	}
 	var parts []string
 	for _, c := range []fixes.Confidence{fixes.Safe, fixes.Review} {
-		if n := byConfidence[c]; n > 0 {
+		if n := a.plan.confidence[c]; n > 0 {
 			parts = append(parts, a.styles.confidence[c].Render(fmt.Sprintf("%d %s", n, c)))
 		}
 	}
 	out = append(out, a.fact("fixes", strings.Join(parts, " "+a.glyphs.dot+" "), w)...)
-	out = append(out, a.fact("restarts", plural(restarts, "workload"), w)...)
+	out = append(out, a.fact("waves", fmt.Sprint(len(a.plan.waves)), w)...)
+	out = append(out, a.fact("restarts", plural(a.plan.restarting, "workload"), w)...)
 	out = append(out, a.fact("remaining", plural(len(plan.Remaining), "finding"), w)...)
-	var all []*fixes.Finding
-	for _, c := range plan.Changes {
-		all = append(all, c.Fixes...)
+	out = append(out, a.fact("managed", a.plan.managed, w)...)
+	if a.canaryOn() {
+		out = append(out, a.fact("canary", "on for "+plural(a.plan.copyable, "workload"), w)...)
 	}
-	out = append(out, a.fact("managed", managers(all), w)...)
-	if len(risks) > 0 {
+	if len(a.plan.ranked) > 0 {
 		out = append(out, "", a.styles.bold.Render("Risks"))
-		for _, r := range ranked(risks) {
-			out = append(out, hang(fmt.Sprintf("%4dx ", risks[r]), r, w)...)
+		for _, r := range a.plan.ranked {
+			out = append(out, hang(fmt.Sprintf("%4dx ", a.plan.risks[r]), r, w)...)
 		}
 	}
 	return out
@@ -160,7 +151,7 @@ func (a *app) planPanes() (left, right pane, status string) {
 	for i := from; i < to; i++ {
 		left.lines = append(left.lines, a.planRow(p.rows[i], i == p.scroll.cursor))
 	}
-	return left, right, a.planSum()
+	return left, right, a.planSum(a.lay.w - 1)
 }
 
 func indent(lines []string) []string {
@@ -170,59 +161,82 @@ func indent(lines []string) []string {
 	return lines
 }
 
-// planSum is the plan in one line.
-func (a *app) planSum() string {
-	created, restarts := 0, 0
-	for i, c := range a.plan.plan.Changes {
-		if c.Action == fixes.Create {
-			created++
-		}
-		if a.plan.restarts[i] {
-			restarts++
+// planSum is the plan in one line, the important first.
+func (a *app) planSum(w int) string {
+	sep := " " + a.glyphs.dot + " "
+	server := a.serverSum()
+	if ansi.StringWidth(server) > w-14 {
+		server = "server"
+		for _, c := range a.serverMarks() {
+			server += c.style.Render(c.text)
 		}
 	}
-	patched := len(a.plan.plan.Changes) - created
-	verified := a.styles.good.Bold(true).Render(a.glyphs.staged + " verified")
-	if !a.plan.plan.Verified {
-		verified = a.styles.bad.Bold(true).Render("! not verified")
+	parts := []string{a.verified(), when(a.canaryOn(), a.styles.bold.Render("canary on")), server}
+	if a.plan.check.objections() > 0 {
+		parts[0], parts[2] = parts[2], parts[0]
 	}
-	return join(" "+a.glyphs.dot+" ", verified,
-		when(created > 0, fmt.Sprintf("%d created", created)),
-		when(patched > 0, fmt.Sprintf("%d patched", patched)),
-		when(restarts > 0, plural(restarts, "workload restarts", "workloads restart")),
-		plural(len(a.plan.plan.Remaining), "finding remains", "findings remain"))
+	return joinFitting(w, sep, a.glyphs.ellipsis, append(parts, a.planParts()...)...)
 }
+
+func (a *app) verified() string {
+	if !a.plan.plan.Verified {
+		return a.styles.bad.Bold(true).Render("! not verified")
+	}
+	return a.styles.good.Bold(true).Render(a.glyphs.staged + " verified")
+}
+
+// planParts says what the plan does and leaves.
+func (a *app) planParts() []string {
+	return append(a.plan.parts(), plural(len(a.plan.plan.Remaining), "finding remains", "findings remain"))
+}
+
+// roomy is the number of cells from which on a row says more.
+const roomy = 44
 
 func (a *app) planRow(r planRow, cursor bool) string {
 	p := &a.plan
 	w := a.lay.left.w
-	switch r.kind {
-	case wholeRow:
-		return a.drawRow([]cell{{text: "the whole plan", style: a.styles.bold}},
-			[]cell{{text: fmt.Sprintf("%d closed ", len(p.plan.Choices)-len(p.plan.Unfixed))}}, w, cursor)
-	case sectionRow:
-		n, restarts := 0, 0
-		for _, o := range p.rows {
-			if o.kind == changeRow && o.section == r.section {
-				n++
-				if p.restarts[o.change] {
-					restarts++
-				}
-			}
+	switch {
+	case r.isWhole():
+		right := a.serverMarks()
+		if closed := fmt.Sprintf(" %d closed", len(p.plan.Choices)-len(p.plan.Unfixed)); w >= roomy || right == nil {
+			right = append(right, cell{text: closed})
 		}
-		return a.drawRow([]cell{{text: r.section.String(), style: a.styles.bold}},
-			[]cell{{text: when(restarts > 0, fmt.Sprintf(" %d restart", restarts)), style: a.styles.warn}, {text: fmt.Sprintf("%6d ", n)}}, w, cursor)
+		return a.drawRow([]cell{{text: "the whole plan", style: a.styles.bold}}, append(right, cell{text: " "}), w, cursor)
+	case !r.isChange():
+		return a.drawRow([]cell{{text: p.waves[r.wave].label, style: a.styles.bold}}, nil, w, cursor)
 	}
 	c := p.plan.Changes[r.change]
-	style := a.styles.plain
-	if c.Action == fixes.Create {
-		style = a.styles.good
+	left := []cell{{text: "  "}}
+	right := []cell{{text: " ", style: a.styles.plain}}
+	if p.check.plan != 0 {
+		v := p.check.verdictOf(r.change)
+		mark, style := a.verdictMark(v)
+		left = append(left, cell{text: mark + " ", style: style})
+		if w >= roomy {
+			right[0] = cell{text: " " + v.word() + " ", style: style}
+		}
 	}
 	restart := " "
 	if p.restarts[r.change] {
 		restart = a.glyphs.restarts
 	}
-	return a.drawRow([]cell{{text: fmt.Sprintf("  %-7s", c.Action), style: style},
-		{text: fixes.Clean(c.Object.NamespacedName())}, {text: "  " + c.Object.Kind.Name, style: a.styles.faint}},
-		[]cell{{text: " " + restart, style: a.styles.warn}, {text: fmt.Sprintf(" %2d ", len(c.Fixes))}}, w, cursor)
+	left = append(left, a.actionCell(c.Action, p.verb), cell{text: fixes.Clean(c.Object.NamespacedName())},
+		cell{text: "  " + c.Object.Kind.Name, style: a.styles.faint})
+	right = append(right, cell{text: restart, style: a.styles.warn}, cell{text: fmt.Sprintf(" %2d ", len(c.Fixes))})
+	return a.drawRow(left, right, w, cursor)
+}
+
+// actionCell is the column of what is done to an object.
+func (a *app) actionCell(action fixes.Action, w int) cell {
+	style := a.styles.plain
+	switch action {
+	case fixes.Create:
+		style = a.styles.good
+	case fixes.Delete:
+		style = a.styles.bad
+	case fixes.Recreate:
+		style = a.styles.warn
+	}
+	return cell{text: fit(string(action), w, "") + " ", style: style}
 }

@@ -181,6 +181,25 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunUndoes applies, stops after a wave, and undoes, with all that moves.
+func TestRunUndoes(t *testing.T) {
+	s := shopSession(t)
+	apply := s.Apply
+	s.Apply = func(ctx context.Context, plan *fixes.Plan, o ApplyOptions, report func(fixes.Outcome)) error {
+		report(say{change: 1, state: fixes.RollingOut, detail: "1 of 3 pods replaced, 2 ready"}.of(plan))
+		<-o.Stop
+		return apply(ctx, plan, o, report)
+	}
+	term := newTerminal(t, 120, 30).start(t.Context(), s).wait("10 findings in")
+	term.typed("S").wait("4 staged").typed("p").wait("accepted by the server").typed("a").wait("y apply").typed("y").wait("1 of 3 pods replaced", "wave 2/2")
+	term.typed("s").wait("y after this wave").typed("y").wait("3 applied", "r scans again, u undoes it")
+	term.typed("u").wait("Undo in prod?", "2 patched · 1 deleted").typed("y").wait("3 undone").typed("r").wait("findings in")
+	term.typed("q")
+	if err := term.end(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRunMoves(t *testing.T) {
 	s := shopSession(t)
 	s.Scan = func(ctx context.Context, _ func(fixes.Progress)) (*fixes.Result, error) {
@@ -263,7 +282,7 @@ func TestRunInterruptedBySignal(t *testing.T) {
 func TestRunWaitsForTheApply(t *testing.T) {
 	s := shopSession(t)
 	partly := errors.New("1 applied, 2 not attempted")
-	s.Apply = func(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
+	s.Apply = func(ctx context.Context, plan *fixes.Plan, _ ApplyOptions, report func(fixes.Outcome)) error {
 		report(fixes.Outcome{Change: &plan.Changes[0], State: fixes.Applied})
 		<-ctx.Done()
 		return partly

@@ -182,7 +182,8 @@ func (a *app) keepDecisions() {
 	}
 	a.dec = decisions{version: a.dec.version + 1}
 	a.list.renew()
-	a.plan = planView{number: a.plan.number}
+	a.plan.check.stop()
+	a.plan = planView{number: a.plan.number, check: a.plan.check, outline: &outline{}}
 	a.previews.clear()
 }
 

@@ -19,14 +19,12 @@ import (
 // failing is a session in which applying goes wrong half way.
 func failing(t testing.TB) Session {
 	s := shopSession(t)
-	s.Apply = func(_ context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
-		report(fixes.Outcome{Change: &plan.Changes[0], State: fixes.Applied, Detail: "created"})
-		report(fixes.Outcome{Change: &plan.Changes[1], State: fixes.Failed,
-			Detail:   "admission webhook \"policy.example.com\" denied the request: the image is not on the list of allowed ones, ask the platform team",
-			Warnings: []string{"would violate PodSecurity \"restricted:latest\""}})
-		report(fixes.Outcome{Change: &plan.Changes[2], State: fixes.NotAttempted})
-		return errors.New("1 applied, 1 failed, 1 not attempted")
-	}
+	s.Apply = scripted(errors.New("the plan was applied in part"),
+		say{change: 0, state: fixes.Applied, detail: "created"},
+		say{change: 1, state: fixes.Failed,
+			detail:   "admission webhook \"policy.example.com\" denied the request: the image is not on the list of allowed ones, ask the platform team",
+			warnings: []string{"would violate PodSecurity \"restricted:latest\""}},
+		say{change: 2, state: fixes.NotAttempted})
 	return s
 }
 
@@ -38,6 +36,74 @@ func midway(t testing.TB, w, h int) *driver {
 	found := fixes.Scan(shopInventory(t), testRules()[:2]).Findings
 	d.Update(newScanReport(d.scan.number, []fixes.Progress{{Kinds: 14, Loaded: 9, Found: found}}))
 	return d
+}
+
+// remarks are what a server says that does not plainly accept the plan.
+var remarks = []say{
+	{change: agent, state: fixes.Failed,
+		detail: "its new pods would be refused: pods \"agent\" is forbidden: exceeded quota: compute, requested: limits.memory=1Gi, used: limits.memory=8Gi, limited: limits.memory=8Gi"},
+	{change: web, state: fixes.Checked, warnings: []string{
+		"the server would change: spec.template.spec.containers[0].resources",
+		"would violate PodSecurity \"restricted:latest\""}},
+}
+
+// asking is a plan about which the server has said half of what it will.
+func asking(t *testing.T, w, h int) *driver {
+	s := shopSession(t)
+	ask := s.Check
+	s.Check = nil
+	d := planned(t, s, w, h)
+	d.session.Check = ask
+	d.lookUpCheck() // the commands are played by hand
+	d.plan.check.feed.put(say{change: apiSecret, state: fixes.Checked}.of(d.plan.plan))
+	d.plan.check.feed.put(say{change: api, state: fixes.Checked, warnings: []string{"spec.x is deprecated"}}.of(d.plan.plan))
+	d.Update(checkReport{d.plan.check.number})
+	return d
+}
+
+// canary is a plan that is to be tried on copies, one of which is dangerous.
+func canary(t *testing.T, w, h int) *driver {
+	s := shopSession(t)
+	s.CanaryRisks = func(*fixes.Plan) []string {
+		return []string{"Deployment pay/api: no Service asks it for anything: a worker takes jobs on its own; it has no readiness probe: that it runs is all that can be seen"}
+	}
+	return planned(t, s, w, h).press("C")
+}
+
+func rolledBackShop(t *testing.T, w, h int) *driver {
+	d := planned(t, shopSession(t), w, h).underWay(rollingOut...).hear(rolledBack...)
+	return d.over(errors.New("the plan was applied in part"))
+}
+
+func revertedShop(t *testing.T, w, h int) *driver {
+	d := planned(t, shopSession(t), w, h).underWay(rollingOut...)
+	return d.hear(
+		say{change: web, state: fixes.Applied}, say{change: payDeny, state: fixes.Applied}, say{change: shopDeny, state: fixes.Applied},
+		say{change: api, state: fixes.Reverted, detail: "something put it back: spec.template.spec.automountServiceAccountToken; change it in the values of Helm release pay"},
+	).over(errors.New("the plan was applied in part"))
+}
+
+// undoable is a plan that was applied, and of which not all can be taken back.
+func undoable(t *testing.T, w, h int) *driver {
+	s := shopSession(t)
+	look := s.PlanUndo
+	s.PlanUndo = func(ctx context.Context) (*fixes.Plan, []string, error) {
+		plan, _, err := look(ctx)
+		return plan, []string{"Deployment shop/web: spec.template.spec.containers[0].env[1] (changed since by kubectl-edit)",
+			"Secret pay/api-env: it is still used by Deployment pay/\x1b[31mworker"}, err
+	}
+	return planned(t, s, w, h).press("a", "y")
+}
+
+func undoingShop(t *testing.T, w, h int) *driver {
+	d := planned(t, shopSession(t), w, h).press("a", "y")
+	plan := undoOf(d.plan.plan)
+	d.startUndo(plan, newOutline(plan, 2, true, d.glyphs.dot))
+	return d.hear(
+		say{change: 0, state: fixes.Applying}, say{change: 0, state: fixes.Applied},
+		say{change: 1, state: fixes.Applying}, say{change: 1, state: fixes.Applied},
+		say{change: 2, state: fixes.Applying}, say{change: 2, state: fixes.RollingOut, detail: "1 of 2 pods replaced, 1 ready"},
+		say{change: 3, state: fixes.Applying})
 }
 
 func TestScreens(t *testing.T) {
@@ -82,6 +148,42 @@ func TestScreens(t *testing.T) {
 		}},
 		{"plan_40x12", func(t *testing.T) *driver { return scanned(t, shopSession(t), 40, 12).press("S", "p") }},
 		{"confirm_80x24", func(t *testing.T) *driver { return scanned(t, shopSession(t), 80, 24).press("S", "p", "a") }},
+		{"checked_120x40", func(t *testing.T) *driver {
+			s := shopSession(t)
+			s.Check = checked(errors.New("the server would refuse the plan"), remarks...)
+			return planned(t, s, 120, 40)
+		}},
+		{"refused_80x24", func(t *testing.T) *driver {
+			s := shopSession(t)
+			s.Check = checked(errors.New("the server would refuse the plan"), remarks...)
+			return planned(t, s, 80, 24).press("n", "a")
+		}},
+		{"checked_44x24", func(t *testing.T) *driver {
+			s := shopSession(t)
+			s.Check = checked(nil, remarks...)
+			return planned(t, s, 44, 24)
+		}},
+		{"asking_100x24", func(t *testing.T) *driver { return asking(t, 100, 24) }},
+		{"canary_100x30", func(t *testing.T) *driver { return canary(t, 100, 30).press("a") }},
+		{"applying_120x24", func(t *testing.T) *driver { return planned(t, shopSession(t), 120, 24).underWay(rollingOut...) }},
+		{"applying_44x24", func(t *testing.T) *driver { return planned(t, shopSession(t), 44, 24).underWay(rollingOut...) }},
+		{"rolled_back_120x30", func(t *testing.T) *driver { return rolledBackShop(t, 120, 30) }},
+		{"rolled_back_80x24", func(t *testing.T) *driver { return rolledBackShop(t, 80, 24) }},
+		{"stop_100x24", func(t *testing.T) *driver {
+			return planned(t, shopSession(t), 100, 24).underWay(rollingOut...).press("s")
+		}},
+		{"stopping_80x24", func(t *testing.T) *driver {
+			return planned(t, shopSession(t), 80, 24).underWay(rollingOut...).press("s", "y")
+		}},
+		{"stopped_80x24", func(t *testing.T) *driver {
+			d := planned(t, shopSession(t), 80, 24).underWay(rollingOut...).press("s", "y")
+			return d.hear(say{change: web, state: fixes.Applied}, say{change: payDeny, state: fixes.NotAttempted, detail: "the run was stopped"},
+				say{change: shopDeny, state: fixes.NotAttempted, detail: "the run was stopped"}).over(errors.New("the plan was applied in part"))
+		}},
+		{"reverted_100x24", func(t *testing.T) *driver { return revertedShop(t, 100, 24) }},
+		{"undo_100x30", func(t *testing.T) *driver { return undoable(t, 100, 30).press("u") }},
+		{"undoing_100x24", func(t *testing.T) *driver { return undoingShop(t, 100, 24) }},
+		{"undone_80x24", func(t *testing.T) *driver { return planned(t, shopSession(t), 80, 24).press("a", "y", "u", "y") }},
 		{"failed_120x40", func(t *testing.T) *driver {
 			return scanned(t, failing(t), 120, 40).press("S", "p", "a", "y")
 		}},
@@ -105,7 +207,18 @@ func TestStyled(t *testing.T) {
 // everyScreen returns drivers that show all there is to see.
 func everyScreen(t *testing.T) map[string]*driver {
 	at := func(keys ...string) *driver { return scanned(t, failing(t), 120, 40).press(keys...) }
+	refusedPlan := shopSession(t)
+	refusedPlan.Check = checked(errors.New("refused"), remarks...)
 	return map[string]*driver{
+		"refused":  planned(t, refusedPlan, 120, 40).press("n"),
+		"asking":   asking(t, 120, 40),
+		"canary":   canary(t, 120, 40).press("a"),
+		"applying": planned(t, shopSession(t), 120, 40).underWay(rollingOut...),
+		"stop":     planned(t, shopSession(t), 120, 40).underWay(rollingOut...).press("s"),
+		"rollback": rolledBackShop(t, 120, 40),
+		"reverted": revertedShop(t, 120, 40),
+		"undo":     undoable(t, 120, 40).press("u"),
+		"undoing":  undoingShop(t, 120, 40),
 		"scanning": midway(t, 120, 40),
 		"findings": at("j", "j", "j", "j"),
 		"detail":   at("j", "j", "j", "j", "enter", "J"),

@@ -18,6 +18,17 @@ func (s *scroller) to(row int) {
 	s.settle()
 }
 
+// next moves the cursor down to a row that is looked for, and on from the top
+// when the end is reached.
+func (s *scroller) next(is func(row int) bool) {
+	for i := 1; i <= s.n; i++ {
+		if row := (s.cursor + i) % s.n; is(row) {
+			s.to(row)
+			return
+		}
+	}
+}
+
 func (s *scroller) settle() {
 	s.cursor = max(min(s.cursor, s.n-1), 0)
 	m := min(margin, (s.h-1)/2)

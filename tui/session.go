@@ -28,11 +28,28 @@ type Session struct {
 	Redact fixes.Redactor
 	// Scan looks for findings. It reports those that it has while it goes on.
 	Scan func(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error)
-	// Apply makes a plan's changes in the cluster, and reports what becomes of
-	// each. It is nil where there is no cluster to apply to; WhyNoApply then
-	// says so.
-	Apply      func(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error
+	// Check asks the server about every change of a plan without writing, and
+	// reports each answer: fixes.Checked with its warnings, fixes.Failed where
+	// it refuses, fixes.Stale. It is nil where there is no server to ask.
+	Check func(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error
+	// WaveSize is how many workloads a wave has, as [fixes.Waves] takes it. When
+	// it is 0, a wave has all of a namespace.
+	WaveSize int
+	// Apply makes a plan's changes in the cluster, wave by wave, and reports what
+	// becomes of each. It is nil where there is no cluster to apply to;
+	// WhyNoApply then says so.
+	Apply      func(ctx context.Context, plan *fixes.Plan, o ApplyOptions, report func(fixes.Outcome)) error
 	WhyNoApply string
+	// CanaryRisks says, a line for each workload whose copy would act by itself,
+	// what that copy could do. It is shown before an apply with canary is
+	// agreed to, and may be nil.
+	CanaryRisks func(plan *fixes.Plan) []string
+	// PlanUndo makes the plan that takes back the last apply of this session, or
+	// what is left of it, and says which fields it leaves since others have
+	// changed them, a line each. It is nil where nothing can be undone.
+	PlanUndo func(ctx context.Context) (plan *fixes.Plan, left []string, err error)
+	// Undo makes the changes of that plan as Apply does.
+	Undo func(ctx context.Context, plan *fixes.Plan, o ApplyOptions, report func(fixes.Outcome)) error
 	// Export writes a plan's changes to a folder and says what it wrote. It may
 	// be nil.
 	Export func(ctx context.Context, plan *fixes.Plan, dir string) (summary string, err error)
@@ -43,6 +60,15 @@ type Session struct {
 	NoColor bool
 	// ASCII asks for marks and lines that every font and locale has.
 	ASCII bool
+}
+
+// ApplyOptions say how a plan is applied.
+type ApplyOptions struct {
+	// Canary tries the fixes to review on a copy of a pod first.
+	Canary bool
+	// Stop is closed when no wave is to begin any more. What is under way goes on
+	// to its end.
+	Stop <-chan struct{}
 }
 
 // ErrInterrupted is returned by [Run] when ctrl+c or SIGINT ended it.
@@ -65,8 +91,8 @@ func WithoutAnimation() Option { return func(o *options) { o.animate = false } }
 
 // Run shows the terminal UI until the user leaves it or ctx ends, and returns
 // after everything that writes has stopped. It returns the error of the last
-// scan or apply when that failed, [ErrInterrupted] (joined with the error of
-// an apply it broke off), or the error of ctx.
+// scan, or of the last apply or undo, when that failed, [ErrInterrupted] (joined
+// with the error of an apply it broke off), or the error of ctx.
 func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Option) error {
 	if s.Scan == nil || s.Redact == nil {
 		return errors.New("tui: a session needs Scan and Redact")

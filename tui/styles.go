@@ -39,13 +39,14 @@ func newStyles() styles {
 
 // glyphs are the marks and lines of the screen, each one cell wide.
 type glyphs struct {
-	open, shut, cursor            string
-	staged, unstaged, none        string
-	horizontal, vertical          string
-	teeDown, teeUp                string
-	corners                       [4]string // from the top left, by rows
-	more, dot, ellipsis, restarts string
-	spinner                       []string
+	open, shut, cursor          string
+	staged, unstaged, none      string
+	horizontal, vertical        string
+	teeDown, teeUp              string
+	corners                     [4]string // from the top left, by rows
+	more, dot, ellipsis, asking string
+	restarts, back              string
+	spinner                     []string
 }
 
 var unicodeGlyphs = glyphs{
@@ -53,7 +54,7 @@ var unicodeGlyphs = glyphs{
 	staged: "✓", unstaged: "·", none: "-",
 	horizontal: "─", vertical: "│", teeDown: "┬", teeUp: "┴",
 	corners: [4]string{"╭", "╮", "╰", "╯"},
-	more:    "↓", dot: "·", ellipsis: "…", restarts: "↻",
+	more:    "↓", dot: "·", ellipsis: "…", asking: "…", restarts: "↻", back: "↩",
 	spinner: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
 }
 
@@ -62,7 +63,7 @@ var asciiGlyphs = glyphs{
 	staged: "*", unstaged: ".", none: "-",
 	horizontal: "-", vertical: "|", teeDown: "+", teeUp: "+",
 	corners: [4]string{"+", "+", "+", "+"},
-	more:    "v", dot: "-", ellipsis: "~", restarts: "@",
+	more:    "v", dot: "-", ellipsis: "~", asking: ".", restarts: "@", back: "<",
 	spinner: []string{"|", "/", "-", "\\"},
 }
 

@@ -80,6 +80,40 @@ func join(sep string, parts ...string) string {
 	return strings.Join(some, sep)
 }
 
+// joinFitting joins as many parts as fit into w cells. The first is there
+// always, and where others are not, a mark says so.
+func joinFitting(w int, sep, ellipsis string, parts ...string) string {
+	out := ""
+	for _, p := range parts {
+		switch {
+		case p == "":
+		case out == "":
+			out = p
+		case ansi.StringWidth(out)+ansi.StringWidth(sep)+ansi.StringWidth(p) > w:
+			if ansi.StringWidth(out)+1+ansi.StringWidth(ellipsis) <= w {
+				out += " " + ellipsis
+			}
+			return out
+		default:
+			out += sep + p
+		}
+	}
+	return out
+}
+
+// inLines puts parts into as few lines as they need, none of them broken.
+func inLines(parts []string, w int) []string {
+	var lines []string
+	for _, p := range parts {
+		if last := len(lines) - 1; last >= 0 && ansi.StringWidth(lines[last])+2+ansi.StringWidth(p) <= w {
+			lines[last] += "  " + p
+		} else {
+			lines = append(lines, p)
+		}
+	}
+	return lines
+}
+
 // plural returns "1 fix" or "3 fixes", given the plural where it is not the
 // word and an s.
 func plural(n int, word string, many ...string) string {
@@ -101,6 +135,15 @@ func elapsed(d time.Duration) string {
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	}
 	return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// clock writes a duration as a stop watch shows it: 0:42, 1:02:03.
+func clock(d time.Duration) string {
+	s := int(d.Seconds())
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
 // firstLine returns what stands before the first newline.

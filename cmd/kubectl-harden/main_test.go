@@ -40,7 +40,7 @@ func run(m *testing.M) int {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
-	control, err = cluster.New(ctx, "", cluster.WithStages(cluster.ImageIDs(map[string]string{
+	control, err = cluster.New(ctx, "", cluster.WithStages(cluster.NeedsRoot("needs", "root"), cluster.ImageIDs(map[string]string{
 		"registry.example.com/shop/web:1.8": "registry.example.com/shop/web@" + webDigest,
 	})))
 	if err != nil {

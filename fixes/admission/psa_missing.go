@@ -15,18 +15,22 @@ import (
 // PodSecurity admission (KEP-2579) is a label of the namespace.
 func psaMissing() *fixes.Rule {
 	return &fixes.Rule{
-		ID:       "psa-missing",
-		Category: fixes.Admission,
-		Title:    "A namespace enforces no Pod Security Standard",
-		Severity: fixes.Medium,
-		Threats:  []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Tampering, fixes.InformationDisclosure},
-		References: []fixes.Reference{fixes.PSS("Pod Security Admission"), fixes.CIS("5.2.1"),
-			fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K04")},
-		Kinds: append(fixes.WorkloadKinds(), fixes.KindNamespace),
-		Phase: fixes.Enforce,
-		Docs:  psaMissingDocs,
-		Check: checkPSAMissing,
+		ID:         "psa-missing",
+		Category:   fixes.Admission,
+		Title:      "A namespace enforces no Pod Security Standard",
+		Severity:   fixes.Medium,
+		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Tampering, fixes.InformationDisclosure},
+		References: psaReferences(),
+		Kinds:      append(fixes.WorkloadKinds(), fixes.KindNamespace),
+		Phase:      fixes.Enforce,
+		Docs:       psaMissingDocs,
+		Check:      checkPSAMissing,
 	}
+}
+
+func psaReferences() []fixes.Reference {
+	return []fixes.Reference{fixes.PSS("Pod Security Admission"), fixes.CIS("5.2.1"),
+		fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K04")}
 }
 
 const psaMissingDocs = `
@@ -118,11 +122,21 @@ func psaFix(p *fixes.Pass, ns *corev1.Namespace, version string, t *tally) fixes
 		fix.Why += raised
 	}
 	if t.level != api.LevelPrivileged {
-		fix.Risks = []string{
-			"A pod weaker than " + string(t.level) + " is refused from then on: a debug pod, a new workload, a rollback to an older revision.",
-		}
+		fix.Risks = refusals(t.level)
 	}
-	hidden := hiddenKinds(p.Inventory, name)
+	unproven(&fix, p, name, t)
+	return fix
+}
+
+// refusals says what a level keeps out.
+func refusals(level api.Level) []string {
+	return []string{"A pod weaker than " + string(level) + " is refused from then on: a debug pod, a new workload, a rollback to an older revision."}
+}
+
+// unproven lowers a fix's confidence where what runs in the namespace is not
+// all known.
+func unproven(fix *fixes.Fix, p *fixes.Pass, namespace string, t *tally) {
+	hidden := hiddenKinds(p.Inventory, namespace)
 	switch {
 	case len(hidden) > 0:
 		fix.Confidence, fix.Why = fixes.Review, "not everything in the namespace could be listed: "+strings.Join(hidden, ", ")
@@ -131,7 +145,6 @@ func psaFix(p *fixes.Pass, ns *corev1.Namespace, version string, t *tally) fixes
 	case t.looked == 0:
 		fix.Confidence, fix.Why = fixes.Review, "nothing runs in the namespace that would show what it needs"
 	}
-	return fix
 }
 
 // label sets the labels that are not set. A level that somebody chose stays.

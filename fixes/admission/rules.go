@@ -7,5 +7,9 @@ import "github.com/kubectl-harden/kubectl-harden/fixes"
 func Rules() []*fixes.Rule {
 	return []*fixes.Rule{
 		psaMissing(),
+		psaWeak(),
+		hostNamespaces(),
+		webhookOpen(),
+		podDefaults(),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes/admission"
 	"github.com/kubectl-harden/kubectl-harden/fixes/images"
 	"github.com/kubectl-harden/kubectl-harden/fixes/network"
+	"github.com/kubectl-harden/kubectl-harden/fixes/nodes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/podsecurity"
 	"github.com/kubectl-harden/kubectl-harden/fixes/quota"
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
@@ -20,6 +21,7 @@ func Rules() []*fixes.Rule {
 	return slices.Concat(
 		secrets.Rules(),
 		images.Rules(),
+		nodes.Rules(),
 		access.Rules(),
 		quota.Rules(),
 		network.Rules(),

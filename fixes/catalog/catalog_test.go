@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/catalog"
 	"github.com/kubectl-harden/kubectl-harden/fixes/fixestest"
@@ -55,8 +57,35 @@ func manifests(t *testing.T) map[string]*fixes.Inventory {
 		live := fixestest.Load(t, string(text))
 		live.Live, live.ServerMinor = true, 37
 		all[filepath.Base(file)+" live"] = live
+		tried := fixestest.Load(t, string(text))
+		addTrials(tried)
+		all[filepath.Base(file)+" tried"] = tried
 	}
 	return all
+}
+
+// addTrials adds what trials of the workloads might have shown.
+func addTrials(inv *fixes.Inventory) {
+	for i, w := range inv.Workloads("") {
+		id := int64(1000 + i)
+		fact := &fixes.Trial{Workload: w.Ref(), Template: fixes.TemplateDigest(w), Log: []string{"1. Everything: it runs"},
+			Confinement: fixes.Confinement{FSGroup: &id, Containers: map[string]fixes.ContainerConfinement{}}}
+		fact.Namespace, fact.Name = w.Object.GetNamespace(), fixes.TrialName(w.Ref())
+		for c := range w.Containers() {
+			own := fixes.ContainerConfinement{User: &id, Scratch: []fixes.Scratch{{Path: "/run"}, {Path: "/var/lib/app", Seed: true}}}
+			if i%3 == 1 {
+				own = fixes.ContainerConfinement{Root: true, Add: []corev1.Capability{"SETGID", "SETUID"}, Scratch: own.Scratch}
+				fact.Kept = []string{"container " + c.Name + " keeps runAsNonRoot: false: it changes its user itself"}
+			}
+			fact.Confinement.Containers[c.Name] = own
+		}
+		if i%5 == 4 {
+			fact.Confinement, fact.Err = fixes.Confinement{}, "a copy of its pod does not run by itself"
+		}
+		if !w.Windows() {
+			inv.Add(fact)
+		}
+	}
 }
 
 // TestClosedLoop fixes everything in every manifest: the plan is verified,
@@ -118,6 +147,10 @@ func changes(t *testing.T, result *fixes.Result, choices []fixes.Choice) string 
 	}
 	var out strings.Builder
 	for _, c := range plan.Changes {
+		if c.Action == fixes.Delete {
+			out.WriteString("delete " + c.Object.String() + "\n")
+			continue
+		}
 		manifest, err := c.Manifest()
 		if err != nil {
 			t.Fatal(err)

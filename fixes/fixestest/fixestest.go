@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -23,8 +23,16 @@ type Case struct {
 	Name string
 	// Objects are YAML documents.
 	Objects string
+	// Facts are added to the objects; see [fixes.Kind.Fact].
+	Facts []fixes.Object
 	// Live makes them objects of a running cluster.
 	Live bool
+	// Now is when that cluster is looked at.
+	Now time.Time
+	// Images is what the user asks of images.
+	Images fixes.ImagePolicy
+	// Admission is what the user asks of admission policies.
+	Admission fixes.AdmissionPolicy
 	// Want lists the findings as "Kind namespace/name path confidence", in
 	// reading order; the confidence is "none" where there is no fix.
 	Want []string
@@ -51,7 +59,7 @@ func Load(t testing.TB, objects string) *fixes.Inventory {
 		if len(bytes.TrimSpace(doc)) == 0 {
 			continue
 		}
-		obj, _, err := scheme.Codecs.UniversalDeserializer().Decode(doc, nil, nil)
+		obj, err := decode(doc)
 		if err != nil {
 			t.Fatalf("decode %q: %v", doc, err)
 		}
@@ -73,7 +81,13 @@ func Table(t *testing.T, rule *fixes.Rule, cases []Case) {
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			inv := Load(t, c.Objects)
-			inv.Live, inv.ServerMinor = c.Live, 37
+			for _, fact := range c.Facts {
+				if !inv.Add(fact.DeepCopyObject().(fixes.Object)) {
+					t.Fatalf("%T is no fact", fact)
+				}
+			}
+			inv.Live, inv.ServerMinor, inv.Now = c.Live, 37, c.Now
+			inv.Images, inv.Admission = c.Images, c.Admission
 			result := fixes.Scan(inv, []*fixes.Rule{rule})
 			if got := Lines(result.Findings); !slices.Equal(got, c.Want) {
 				t.Fatalf("findings:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(c.Want, "\n  "))
@@ -135,11 +149,7 @@ func ClosedLoop(t testing.TB, result *fixes.Result) []string {
 			}
 		}
 	}
-	again := result.Inventory.Draft()
-	for _, c := range plan.Changes {
-		again.Add(c.After)
-	}
-	second := fixes.Scan(again.Inventory, result.Rules)
+	second := fixes.Scan(Applied(result.Inventory, plan), result.Rules)
 	plan, err = fixes.Compose(second, fixes.Choose(second.Findings, fixes.Review))
 	if err != nil {
 		t.Fatal(err)

@@ -8,5 +8,13 @@ import "github.com/kubectl-harden/kubectl-harden/fixes"
 func Rules() []*fixes.Rule {
 	return []*fixes.Rule{
 		mutableTag(),
+		pullPolicy(),
+		registryUnlisted(),
+		registryInsecure(),
+		unsigned(),
+		stale(),
+		vulnerable(),
+		imageSecret(),
+		pullSecret(),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/netpol"
 )
 
 // isolation is how far the policies of a namespace isolate its pods in one
@@ -24,23 +25,12 @@ type isolation struct {
 	open []fixes.Workload
 }
 
-// isolates reports whether a policy isolates the pods that it selects in a
-// direction. Without policyTypes, which manifests often leave out, it always
-// does for ingress, and for egress if it has any egress rule
-// (NetworkPolicySpec).
-func isolates(policy *networkingv1.NetworkPolicy, direction networkingv1.PolicyType) bool {
-	if len(policy.Spec.PolicyTypes) > 0 {
-		return slices.Contains(policy.Spec.PolicyTypes, direction)
-	}
-	return direction == networkingv1.PolicyTypeIngress || len(policy.Spec.Egress) > 0
-}
-
 // isolationOf judges the workloads of a namespace, by the labels of their
 // templates.
 func isolationOf(inv *fixes.Inventory, namespace string, direction networkingv1.PolicyType, workloads []fixes.Workload) isolation {
 	iso := isolation{direction: direction}
 	for _, policy := range fixes.Objects[*networkingv1.NetworkPolicy](inv, namespace) {
-		if !isolates(policy, direction) {
+		if !netpol.Isolates(policy, direction) {
 			continue
 		}
 		selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)

@@ -8,22 +8,25 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/connections"
 )
+
+// RuleNoDefaultDeny is the rule whose fix segments a namespace.
+const RuleNoDefaultDeny = "network-no-default-deny"
 
 func noDefaultDeny() *fixes.Rule {
 	return &fixes.Rule{
-		ID:       "network-no-default-deny",
+		ID:       RuleNoDefaultDeny,
 		Category: fixes.Network,
 		Title:    "Pods of a namespace are open to every connection",
 		Severity: fixes.Medium,
 		Threats: []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService,
 			fixes.Tampering, fixes.InformationDisclosure},
 		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds: append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindNetworkPolicy,
-			fixes.KindService, fixes.KindIngress),
-		Phase: fixes.Enforce,
-		Docs:  noDefaultDenyDocs,
-		Check: checkNoDefaultDeny,
+		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy),
+		Phase:      fixes.Enforce,
+		Docs:       noDefaultDenyDocs,
+		Check:      checkNoDefaultDeny,
 	}
 }
 
@@ -47,16 +50,22 @@ Creates, for the directions that are open,
 - default-deny, which selects all pods and allows nothing;
 - allow-dns, which lets them query the cluster's DNS: its pods and Service
   address, and NodeLocal DNSCache at 169.254.20.10;
-- allow-same-namespace, which lets them talk to each other.
+- for each workload, a policy of the connections that objects tell of: host names
+  and ports in variables, commands, ConfigMaps and Secrets (their values are never
+  shown), Services and their selectors, Ingresses with their controllers, load
+  balancers, node ports, scrapes by Prometheus, peers of a StatefulSet, and the
+  Kubernetes API for pods that have an account of their own.
 
-Policies add up, so the last two leave out pods that a policy isolates already:
-what somebody closed stays closed. The allowances are applied before the denial.
+What has a Service, but no client that anything tells of, stays reachable from its
+own namespace, on the Service's ports: many applications have the names of their
+peers in code. The risks list these guesses. --strictness proven keeps only what
+objects name; namespace keeps everything within the namespace.
 
-Everything else is cut: traffic from the internet, ingress controllers and other
-namespaces, scrapes by Prometheus, webhooks that the API server calls, and the
-way out to other namespaces, to the Kubernetes API and to the internet. The
-risks name what the manifests tell of. Add a policy for each connection that is
-needed before you apply this one.
+Policies add up, so these leave out pods that a policy isolates already: what
+somebody closed stays closed. The allowances are applied before the denial.
+
+Everything else is cut. A NetworkPolicy knows no host names: those outside are let
+out to every address that is not a private one, at their port.
 
 Policies need a network plugin that enforces them (Calico, Cilium, Antrea,
 kube-router, OVN-Kubernetes and those of the clouds; flannel does not). Probes
@@ -106,7 +115,7 @@ func checkNoDefaultDeny(p *fixes.Pass) {
 		ns := w.Object.GetNamespace()
 		workloads[ns] = append(workloads[ns], w)
 	}
-	references := callers(p.Inventory, workloads)
+	graph := connections.Find(p.Inventory)
 	for _, name := range p.UserNamespaces() {
 		n := namespaceOf(p.Inventory, name, workloads[name])
 		if !p.Covers(fixes.KindNetworkPolicy, name) || len(n.broken()) == 0 {
@@ -116,8 +125,8 @@ func checkNoDefaultDeny(p *fixes.Pass) {
 			Object:   fixes.Ref{Kind: fixes.KindNamespace, Name: name},
 			Path:     "networkPolicies",
 			Message:  n.message(),
-			Evidence: n.evidence(p),
-			Fixes:    []fixes.Fix{n.fix(p, references[name])},
+			Evidence: append(n.evidence(p), kept(n.links(graph))),
+			Fixes:    []fixes.Fix{n.fix(p, graph)},
 		}
 		if len(n.ingress.open)+len(n.egress.open) == 0 {
 			f.Severity = fixes.Low // nothing is open yet
@@ -126,11 +135,11 @@ func checkNoDefaultDeny(p *fixes.Pass) {
 	}
 }
 
-func (n namespace) fix(p *fixes.Pass, references []reference) fixes.Fix {
+func (n namespace) fix(p *fixes.Pass, graph *connections.Graph) fixes.Fix {
 	fix := fixes.Fix{
 		Confidence: fixes.Review,
-		Why:        "manifests do not tell all connections that cross the namespace's border",
-		Risks:      n.risks(p, references),
+		Why:        "objects do not tell all connections: some have them in their code",
+		Risks:      n.risks(p, graph),
 		Edit: func(d *fixes.Draft) error {
 			_, err := namespaceOf(d.Inventory, n.name, d.Workloads(n.name)).isolate(d)
 			return err
@@ -149,7 +158,7 @@ func (n namespace) fix(p *fixes.Pass, references []reference) fixes.Fix {
 	if len(names) > 1 {
 		kind = "NetworkPolicies "
 	}
-	fix.Title = "Create " + kind + enumerate(names)
+	fix.Title = "Create " + kind + some(names)
 	return fix
 }
 

@@ -3,6 +3,7 @@ package network
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,13 +12,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/connections"
 )
 
 // The names of the policies that the fix creates.
 const (
-	defaultDeny        = "default-deny"
-	allowDNS           = "allow-dns"
-	allowSameNamespace = "allow-same-namespace"
+	defaultDeny = "default-deny"
+	allowDNS    = "allow-dns"
 )
 
 // nodeLocalDNS is the address at which NodeLocal DNSCache answers on every
@@ -56,56 +57,59 @@ func (n namespace) denial() *networkingv1.NetworkPolicy {
 	if len(types) == 0 {
 		return nil
 	}
-	return policy(defaultDeny, metav1.LabelSelector{}, types)
+	return newPolicy(defaultDeny, metav1.LabelSelector{}, types)
 }
 
-// allowances returns the policies that let the pods which were open go on
-// talking to DNS and to each other.
+// allowances returns the policies that let the pods which were open go on with
+// what the inventory tells of: DNS for all of them, and for each workload its
+// own connections.
 func (n namespace) allowances(inv *fixes.Inventory) []*networkingv1.NetworkPolicy {
-	var dns, same []*networkingv1.NetworkPolicy
-	within := []networkingv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}
-	for _, iso := range n.broken() {
-		for _, pods := range iso.outside() {
-			p := join(&same, policy(allowSameNamespace, pods, []networkingv1.PolicyType{iso.direction}))
-			if iso.direction == networkingv1.PolicyTypeIngress {
-				p.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{From: within}}
-				continue
-			}
-			p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{To: within}}
-			p = join(&dns, policy(allowDNS, pods, []networkingv1.PolicyType{iso.direction}))
+	var out []*networkingv1.NetworkPolicy
+	if !n.egress.everything {
+		for _, pods := range n.egress.outside() {
+			p := newPolicy(allowDNS, pods, []networkingv1.PolicyType{networkingv1.PolicyTypeEgress})
 			p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{dnsRule(inv)}
+			out = append(out, p)
 		}
 	}
-	return append(dns, same...)
+	s := synthesis{graph: connections.Find(inv)}
+	for _, w := range n.workloads {
+		in := !n.ingress.everything && !n.ingress.selects(w.Meta.Labels)
+		egress := !n.egress.everything && !n.egress.selects(w.Meta.Labels)
+		p := s.allow(w, in, egress)
+		if p == nil {
+			continue
+		}
+		for _, iso := range []struct {
+			isolation
+			opens bool
+		}{{n.ingress, len(p.Spec.Ingress) > 0}, {n.egress, len(p.Spec.Egress) > 0}} {
+			if iso.opens {
+				for _, r := range iso.around(w.Meta.Labels).MatchExpressions {
+					p.Spec.PodSelector.MatchExpressions = require(slices.Clip(p.Spec.PodSelector.MatchExpressions), r)
+				}
+			}
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
-// nameFor returns the policy's name, with the direction if it is for one only.
+// nameFor returns the policy's name; that of a denial has the direction if it is
+// for one only.
 func nameFor(p *networkingv1.NetworkPolicy) string {
-	if p.Name == allowDNS || len(p.Spec.PolicyTypes) > 1 {
+	if p.Name != defaultDeny || len(p.Spec.PolicyTypes) > 1 {
 		return p.Name
 	}
 	return p.Name + "-" + strings.ToLower(string(p.Spec.PolicyTypes[0]))
 }
 
-// policy returns a policy without rules.
-func policy(name string, pods metav1.LabelSelector, types []networkingv1.PolicyType) *networkingv1.NetworkPolicy {
+// newPolicy returns a policy without rules.
+func newPolicy(name string, pods metav1.LabelSelector, types []networkingv1.PolicyType) *networkingv1.NetworkPolicy {
 	p := &networkingv1.NetworkPolicy{}
 	p.Name = name
 	p.Spec.PodSelector = pods
 	p.Spec.PolicyTypes = types
-	return p
-}
-
-// join returns the policy of the list that selects the same pods, with the
-// types of p added to it, or else adds p.
-func join(list *[]*networkingv1.NetworkPolicy, p *networkingv1.NetworkPolicy) *networkingv1.NetworkPolicy {
-	for _, had := range *list {
-		if reflect.DeepEqual(had.Spec.PodSelector, p.Spec.PodSelector) {
-			had.Spec.PolicyTypes = append(had.Spec.PolicyTypes, p.Spec.PolicyTypes...)
-			return had
-		}
-	}
-	*list = append(*list, p)
 	return p
 }
 

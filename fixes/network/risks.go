@@ -2,164 +2,143 @@ package network
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/connections"
 )
 
-// reference is a workload that names a target.
-type reference struct {
-	from fixes.Workload
-	to   target
-}
-
-// callers returns the references that cross the border of each namespace, out
-// of it or into it.
-func callers(inv *fixes.Inventory, workloads map[string][]fixes.Workload) map[string][]reference {
-	out := map[string][]reference{}
-	for _, ns := range slices.Sorted(maps.Keys(workloads)) {
-		for _, w := range workloads[ns] {
-			for _, to := range targets(inv, w) {
-				out[ns] = append(out[ns], reference{w, to})
-				if to.namespace != "" {
-					out[to.namespace] = append(out[to.namespace], reference{w, to})
-				}
+// links returns the graph's links that the policies of the namespace let
+// through, each once: into workloads that were open to everybody, and out of
+// those that reached everything.
+func (n namespace) links(graph *connections.Graph) []connections.Link {
+	var out []connections.Link
+	add := func(list []connections.Link) {
+		for _, l := range list {
+			if l.To.Place != connections.DNS && !slices.ContainsFunc(out, func(had connections.Link) bool {
+				return had.From == l.From && had.To == l.To && slices.Equal(had.Ports, l.Ports)
+			}) {
+				out = append(out, l)
 			}
+		}
+	}
+	if !n.ingress.everything {
+		for _, w := range n.ingress.open {
+			add(graph.To(connections.Of(w)))
+		}
+	}
+	if !n.egress.everything {
+		for _, w := range n.egress.open {
+			add(graph.From(connections.Of(w)))
 		}
 	}
 	return out
 }
 
-// risks names what the fix cuts, as far as the inventory tells, and says what
-// it cannot tell.
-func (n namespace) risks(p *fixes.Pass, references []reference) []string {
+// kept says how many connections are kept, and how sure they are.
+func kept(links []connections.Link) string {
+	count := map[connections.Certainty]int{}
+	for _, l := range links {
+		count[l.Sure]++
+	}
+	var parts []string
+	for _, sure := range []connections.Certainty{connections.Seen, connections.Proven, connections.Inferred, connections.Guessed} {
+		if count[sure] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[sure], sure))
+		}
+	}
+	if len(parts) == 0 {
+		return "connections kept: none but those to DNS"
+	}
+	return "connections kept: " + strings.Join(parts, ", ")
+}
+
+// risks names what the fix keeps without proof, and what it cuts, as far as the
+// inventory tells, and says what it cannot tell.
+func (n namespace) risks(p *fixes.Pass, graph *connections.Graph) []string {
 	var risks []string
 	say := func(format string, list []string) {
 		if len(list) > 0 {
 			risks = append(risks, fmt.Sprintf(format, some(list)))
 		}
 	}
+	links := n.links(graph)
+	say("Kept by guess, to be tightened: %s.", linesOf(links, func(l connections.Link) bool { return l.Sure == connections.Guessed }))
 	if open := n.ingress.open; !n.ingress.everything && len(open) > 0 {
-		services := exposed(p.Inventory, n.name, open)
-		say("Cut: what comes from outside the cluster through %s.", services)
-		say("Cut, unless its controller runs in this namespace: %s.", routes(p.Inventory, n.name, open))
-		var from, scraped []string
-		for _, r := range references {
-			if r.to.namespace == n.name && reaches(p.Inventory, r.to, open) {
-				from = append(from, fmt.Sprintf("%s of %s to %s", nameOf(r.from), r.from.Object.GetNamespace(), r.to.service))
-			}
-		}
-		for _, w := range open {
-			if w.Meta.Annotations["prometheus.io/scrape"] == "true" {
-				scraped = append(scraped, nameOf(w))
-			}
-		}
-		say("Cut: connections from other namespaces: %s.", from)
-		say("Cut, unless Prometheus runs in this namespace: its scrapes of %s.", scraped)
+		say("Open to everyone who reaches the cluster: %s.", linesOf(links, func(l connections.Link) bool { return l.From.Place == connections.Anyone }))
 		say("Cut: connections from what runs on the host network: %s.", namesOf(n.host))
-		risks = append(risks, "Cut: everything else that comes from other namespaces or from outside: "+
-			"ingress controllers, Prometheus scrapes, webhooks called by the API server.")
+		var webhooks []string
+		for _, w := range open {
+			if len(graph.To(connections.Of(w))) == 0 && declaresPorts(w) {
+				webhooks = append(webhooks, nameOf(w))
+			}
+		}
+		say("Reached by nobody any more, since nothing tells of a client: %s.", webhooks)
+		risks = append(risks, "Cut: every other connection from pods, from other namespaces and from outside that no object tells of.")
 		for _, kind := range []fixes.Kind{fixes.KindService, fixes.KindIngress} {
 			if !p.Covers(kind, n.name) {
-				risks = append(risks, kind.String()+" could not be listed: what they let in is not named here.")
+				risks = append(risks, kind.String()+" could not be listed: what they let in is cut.")
 			}
 		}
 	}
 	if open := n.egress.open; !n.egress.everything && len(open) > 0 {
-		var services, hosts []string
-		for _, r := range references {
-			if r.from.Object.GetNamespace() != n.name || n.egress.selects(r.from.Meta.Labels) || r.from.Spec.HostNetwork {
-				continue
-			}
-			line := nameOf(r.from) + " to " + r.to.String()
-			if r.to.host == "" {
-				services = append(services, line)
-			} else {
-				hosts = append(hosts, line)
-			}
-		}
-		say("Cut: connections to other namespaces: %s.", services)
-		say("Cut: connections to the outside: %s.", hosts)
-		risks = append(risks, "Cut: everything else that goes to other namespaces, to the Kubernetes API or out of the cluster.")
+		say("A NetworkPolicy knows no names, so these are let out to every address that is not private, at the port alone: %s.",
+			linesOf(links, func(l connections.Link) bool { return l.To.Place == connections.Host }))
+		risks = append(risks, "Cut: every other connection to other namespaces and out of the cluster, the clouds' metadata address among them.")
 		if p.Live && p.Covers(fixes.KindPod, metav1.NamespaceSystem) && !servesDNS(p.Inventory) {
 			risks = append(risks, "No pod in kube-system is labelled k8s-app=kube-dns: add what serves DNS here to "+allowDNS+", or no name resolves.")
 		}
 	}
-	if len(risks) == 0 {
-		risks = append(risks, "Nothing that runs is cut. Pods to come reach DNS and each other at most.")
+	if len(n.ingress.open)+len(n.egress.open) == 0 {
+		risks = []string{"Nothing that runs is cut. Pods to come reach DNS at most."}
 	}
 	return risks
 }
 
-// exposed names the Services that let traffic from outside in to workloads.
-func exposed(inv *fixes.Inventory, namespace string, to []fixes.Workload) []string {
-	var out []string
-	for _, svc := range fixes.Objects[*corev1.Service](inv, namespace) {
-		how := ""
-		switch {
-		case svc.Spec.Type == corev1.ServiceTypeLoadBalancer, svc.Spec.Type == corev1.ServiceTypeNodePort:
-			how = string(svc.Spec.Type)
-		case len(svc.Spec.ExternalIPs) > 0:
-			how = "externalIPs"
-		}
-		if how != "" && serves(svc, to) {
-			out = append(out, fmt.Sprintf("Service %s (%s)", svc.Name, how))
+func declaresPorts(w fixes.Workload) bool {
+	for c := range w.Containers() {
+		if len(c.Ports) > 0 {
+			return true
 		}
 	}
-	return out
+	return false
 }
 
-// routes names the Ingresses that lead to workloads, with their Services.
-func routes(inv *fixes.Inventory, namespace string, to []fixes.Workload) []string {
-	var out []string
-	for _, ing := range fixes.Objects[*networkingv1.Ingress](inv, namespace) {
-		var backends []string
-		add := func(b *networkingv1.IngressBackend) {
-			if b == nil || b.Service == nil || slices.Contains(backends, b.Service.Name) {
-				return
-			}
-			if reaches(inv, target{namespace: namespace, service: b.Service.Name}, to) {
-				backends = append(backends, b.Service.Name)
-			}
+// linesOf writes the links that are wanted, those of one target together.
+func linesOf(links []connections.Link, want func(connections.Link) bool) []string {
+	type target struct{ to, ports string }
+	from := map[target][]string{}
+	var order []target
+	for _, l := range links {
+		if !want(l) {
+			continue
 		}
-		add(ing.Spec.DefaultBackend)
-		for _, rule := range ing.Spec.Rules {
-			if rule.HTTP == nil {
-				continue
-			}
-			for _, path := range rule.HTTP.Paths {
-				add(&path.Backend)
-			}
+		var ports []string
+		for _, p := range l.Ports {
+			ports = append(ports, p.String())
 		}
-		if len(backends) > 0 {
-			out = append(out, fmt.Sprintf("Ingress %s to Service %s", ing.Name, enumerate(backends)))
+		t := target{endName(l.To), strings.Join(ports, ", ")}
+		if from[t] == nil {
+			order = append(order, t)
 		}
+		from[t] = append(from[t], endName(l.From))
 	}
-	return out
-}
-
-// reaches reports whether a Service leads to one of the workloads, or is not
-// known, so that it may.
-func reaches(inv *fixes.Inventory, t target, to []fixes.Workload) bool {
-	svc, ok := fixes.Lookup[*corev1.Service](inv, t.namespace, t.service)
-	return !ok || serves(svc, to)
-}
-
-// serves reports whether a Service selects one of the workloads. One without
-// a selector selects none: its endpoints are written by hand.
-func serves(svc *corev1.Service, to []fixes.Workload) bool {
-	if len(svc.Spec.Selector) == 0 {
-		return false
+	var lines []string
+	for _, t := range order {
+		lines = append(lines, strings.TrimSpace(some(from[t])+" to "+t.to+" "+t.ports))
 	}
-	selector := labels.SelectorFromSet(svc.Spec.Selector)
-	return slices.ContainsFunc(to, func(w fixes.Workload) bool { return selector.Matches(labels.Set(w.Meta.Labels)) })
+	return lines
+}
+
+func endName(e connections.End) string {
+	if e.IsWorkload() {
+		return e.Workload.Name
+	}
+	return e.String()
 }
 
 func servesDNS(inv *fixes.Inventory) bool {

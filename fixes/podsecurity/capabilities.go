@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/known"
 )
 
 // capabilities is the control "Capabilities" of the restricted profile, which
@@ -34,13 +35,17 @@ critical when that is as good as root on the node.
 
 ## The fix
 Drops ALL and removes what is added, except NET_BIND_SERVICE, which is also added
-for a container that declares a port below 1024 and had the capability before.
+for a container that listens on a port below 1024 and had the capability before,
+unless its processes are seen to do without.
 
 What may break: programs started as root that then chown files, switch to
 another user, or read files of others; ping; and program files that carry
 capabilities of their own (setcap), which the kernel refuses to start without
-them. Set the user with runAsUser and the files' group with fsGroup instead.
-It is safe only where the container has no other capability now.
+them. A container that is known to start as root only to switch to a user by
+itself is started as that user. It is safe where the container has no other
+capability now: by what the pod says, because its processes are seen to use none
+(--inspect), or because its image is known to run as another user than root and
+to need none.
 
 ## By hand
     kubectl exec POD -- grep Cap /proc/1/status
@@ -87,20 +92,66 @@ func capabilitiesFix(s *subject) fixes.Fix {
 		title += ", and no longer add " + join(added)
 	}
 	confidence, why := fixes.Safe, "the capabilities in effect stay the same"
+	step := map[string]identity{} // by container: as whom it is started
 	for c := range s.Containers() {
 		before := effective(capabilitiesOf(c))
-		if isTrue(security(c).Privileged) || !slices.Equal(before, effective(s.narrowed(c))) {
-			confidence, why = fixes.Review, "which capabilities a program uses cannot be seen from outside"
+		if slices.Equal(before, effective(s.narrowed(c))) && !isTrue(security(c).Privileged) {
+			continue
+		}
+		if unused := s.usesNone(c); unused != "" {
+			s.note(c, unused)
+			if confidence == fixes.Safe {
+				why = "no process uses a capability that is dropped"
+			}
+			continue
+		}
+		confidence, why = fixes.Review, "which capabilities a program uses cannot be seen from outside"
+		if id := s.needs(c.Name).identity(false); id.root && id.uid != nil && s.uid(c) == nil && !isTrue(security(c).Privileged) {
+			s.note(c, id.said)
+			step[c.Name] = id
 		}
 	}
 	var risks []string
 	if confidence == fixes.Review {
 		risks = []string{"A process that changes owners or users as root, or whose file carries capabilities, fails."}
 	}
+	if len(step) > 0 {
+		title += ", and start as the user that needs none"
+	}
 	if len(added) > 0 {
 		risks = append(risks, "Lost: "+join(added)+".")
 	}
-	return s.edited(title, confidence, why, risks, change)
+	return s.edited(title, confidence, why, risks, func(w fixes.Workload) {
+		change(w)
+		for c := range w.Containers() {
+			s.runAs(w, c.Name, step[c.Name])
+		}
+	})
+}
+
+// usesNone returns the evidence that a container uses no capability other than
+// those that the fix leaves it; "" where there is none.
+func (s *subject) usesNone(c fixes.Container) string {
+	if isTrue(security(c).Privileged) {
+		return ""
+	}
+	n := s.needs(c.Name)
+	left := effective(s.narrowed(c))
+	taken := func(name string) bool { return !slices.Contains(left, name) }
+	if p := n.process; p != nil && len(p.Running) > 0 {
+		for _, r := range p.Running {
+			if r.UID == 0 || slices.ContainsFunc(r.Effective, taken) {
+				return ""
+			}
+		}
+		return "its processes use no capability that is dropped, " + saw(p)
+	}
+	k := n.known
+	if k == nil || k.Doubt != "" || k.Start != known.AsUser || !k.CapabilitiesKnown || n.command || isRoot(s.uid(c)) ||
+		slices.ContainsFunc(k.Capabilities, taken) {
+		return ""
+	}
+	return "it runs as another user than root, and needs no capability that is dropped, " + tableSays(k)
 }
 
 const netBindService = "NET_BIND_SERVICE"
@@ -110,12 +161,27 @@ func (s *subject) narrowed(c fixes.Container) corev1.Capabilities {
 	before := capabilitiesOf(c)
 	after := corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}
 	kept := slices.ContainsFunc(before.Add, func(add corev1.Capability) bool { return plain(add) == netBindService })
-	low := slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort < 1024 })
 	// Most runtimes let anyone listen on low ports, but not all.
-	if (kept || low) && slices.Contains(effective(before), netBindService) {
+	if (kept || s.binds(c)) && slices.Contains(effective(before), netBindService) {
 		after.Add = []corev1.Capability{netBindService}
 	}
 	return after
+}
+
+// binds reports whether a container may need NET_BIND_SERVICE.
+func (s *subject) binds(c fixes.Container) bool {
+	n := s.needs(c.Name)
+	if n.known != nil && slices.Contains(n.known.Capabilities, netBindService) {
+		return true // its program file carries it, and does not start without
+	}
+	if n.process != nil && len(n.process.Running) > 0 {
+		root := func(p fixes.RunningProcess) bool { return p.UID == 0 }
+		uses := func(p fixes.RunningProcess) bool { return slices.Contains(p.Effective, netBindService) }
+		if !slices.ContainsFunc(n.process.Running, root) {
+			return slices.ContainsFunc(n.process.Running, uses)
+		}
+	}
+	return n.low(c)
 }
 
 // forbidden lists what a container adds and may not.

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
 
 // plain writes a capability as the API has it; runtimes also take lower case
@@ -43,4 +45,14 @@ func effective(caps corev1.Capabilities) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// CapabilitiesOf returns the capabilities that a container starts with, without
+// CAP_, if it starts as root and is not privileged.
+func CapabilitiesOf(c fixes.Container) []corev1.Capability {
+	var list []corev1.Capability
+	for _, name := range effective(capabilitiesOf(c)) {
+		list = append(list, corev1.Capability(name))
+	}
+	return list
 }

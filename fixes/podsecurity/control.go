@@ -9,6 +9,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/agents"
 )
 
 // control is one control of the Pod Security Standards. A workload gets one
@@ -18,7 +19,8 @@ type control struct {
 	id string
 	// check is the library's check that decides. Of two for the same thing it is
 	// the restricted one, which stands in for the one of the baseline profile;
-	// instead is for versions that do not have it yet.
+	// instead is for versions that do not have it yet. Where both are empty the
+	// standards do not ask for it: what has faults is reported.
 	check, instead policy.CheckID
 	// view, where set, leaves out of a pod what another control judges.
 	view func(*corev1.PodSpec) *corev1.PodSpec
@@ -52,6 +54,24 @@ type subject struct {
 	judge  *Judge
 	refuse func(*metav1.ObjectMeta, *corev1.PodSpec) bool
 	faults []fault
+	// agent is set for a known agent of nodes. The workload is then a view of it
+	// without what it needs; needed counts the faults that it has with that.
+	agent  *agents.Agent
+	needed int
+
+	// known is what is known of the containers, by name, and observed the users
+	// that they are reported to run as; see needs.go. said is the part of it that
+	// a fix rests on.
+	known    map[string]needs
+	observed map[string]user
+	said     []string
+}
+
+// note records evidence that a fix rests on.
+func (s *subject) note(c fixes.Container, evidence string) {
+	if evidence != "" {
+		s.said = append(s.said, who(c)+": "+evidence)
+	}
 }
 
 func (c control) rule() *fixes.Rule {
@@ -62,7 +82,7 @@ func (c control) rule() *fixes.Rule {
 		Severity:   c.severity,
 		Threats:    c.threats,
 		References: append(c.references, fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K01")),
-		Kinds:      fixes.WorkloadKinds(),
+		Kinds:      slices.Concat(fixes.WorkloadKinds(), evidenceKinds, []fixes.Kind{fixes.KindTrial}),
 		Docs:       c.docs,
 		Check:      c.run,
 	}
@@ -70,6 +90,15 @@ func (c control) rule() *fixes.Rule {
 
 func (c control) run(p *fixes.Pass) {
 	judge := NewJudge(p.Inventory)
+	if c.check == "" {
+		for _, w := range p.Workloads("") {
+			s := &subject{Workload: w, inv: p.Inventory, judge: judge}
+			if len(c.faults(s)) > 0 {
+				p.Report(c.finding(s, ""))
+			}
+		}
+		return
+	}
 	check := judge.check(c.check)
 	if check == nil {
 		check = judge.check(c.instead)
@@ -90,6 +119,13 @@ func (c control) run(p *fixes.Pass) {
 			continue
 		}
 		s := &subject{Workload: w, inv: p.Inventory, judge: judge, refuse: refuse}
+		if agent, ok := agents.Of(w); ok {
+			s.agent, s.needed = agent, len(c.faults(s))
+			s.Workload = agent.Excess(w)
+			if result = verdict(s.Meta, s.Spec); result.Allowed {
+				continue // it has what its work takes, and no more
+			}
+		}
 		p.Report(c.finding(s, "PodSecurity "+judge.Version()+": "+words(result)))
 	}
 }
@@ -110,9 +146,23 @@ func (c control) finding(s *subject, verdict string) fixes.Finding {
 	for _, fault := range s.faults {
 		f.Evidence = append(f.Evidence, fault.who+": "+fault.what)
 	}
-	f.Evidence = append(f.Evidence, verdict)
-	f.Fixes = []fixes.Fix{c.fix(s)}
+	if verdict != "" {
+		f.Evidence = append(f.Evidence, verdict)
+	}
+	fix, shown := s.fit(c.fix(s), func(w fixes.Workload) bool { return c.broken(s, w) })
+	f.Fixes = []fixes.Fix{fix}
+	f.Evidence = append(append(f.Evidence, s.said...), shown...)
+	s.sparing(&f)
 	return f
+}
+
+// broken reports whether a workload, which is the subject as it might be, breaks
+// the control.
+func (c control) broken(s *subject, w fixes.Workload) bool {
+	if s.refuse != nil {
+		return s.refuse(w.Meta, w.Spec)
+	}
+	return len(c.faults(&subject{Workload: w, inv: s.inv, judge: s.judge})) > 0
 }
 
 // words returns a verdict as the API server's warnings have it.

@@ -68,6 +68,11 @@ func restarts(w fixes.Workload) string {
 		return "Its pods restart."
 	case *appsv1.ReplicaSet, *corev1.ReplicationController:
 		return later
+	case *fixes.Custom:
+		if w.Ref().Kind.Rolls() {
+			return "Its pods restart."
+		}
+		return later
 	case *batchv1.CronJob:
 		return "It takes effect with the next run."
 	}

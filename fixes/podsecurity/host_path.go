@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/agents"
 )
 
 // hostPath is the control "HostPath Volumes" of the baseline profile (CIS
@@ -76,46 +77,40 @@ func (s *subject) hostPathSeverity(v corev1.Volume) fixes.Severity {
 	for _, m := range mounts(s.Workload, v.Name) {
 		writable = writable || !m.ReadOnly
 	}
-	p := path.Clean("/" + v.HostPath.Path)
-	if within(p, []string{"/var/run"}) { // a link to /run
-		p = strings.TrimPrefix(p, "/var")
-	}
 	switch {
-	case strings.HasSuffix(p, ".sock"):
+	case Takeover(v.HostPath.Path):
 		return fixes.Critical // a socket takes orders from read-only mounts too
-	case within(p, harmless):
+	case agents.Within(agents.NodePath(v.HostPath.Path), harmless):
 		return fixes.Medium
-	case p == "/" || p == "/var" || p == "/var/lib" || p == "/run" || within(p, takeover):
-		return fixes.Critical
 	case writable:
 		return fixes.High
 	}
 	return fixes.Medium
 }
 
-// within reports whether a path is one of some folders or below one.
-func within(p string, folders []string) bool {
-	for _, f := range folders {
-		if p == f || strings.HasPrefix(p, f+"/") {
-			return true
-		}
-	}
-	return false
+// Takeover reports whether a path of a node gives the node away: a socket, the
+// keys to it, or what whoever can write there takes it by.
+func Takeover(p string) bool {
+	p = agents.NodePath(p)
+	return strings.HasSuffix(p, ".sock") || !agents.Within(p, harmless) && (wholeNode(p) || agents.Within(p, takeover))
 }
+
+// wholeNode reports whether a path holds some that give away the node.
+func wholeNode(p string) bool { return p == "/" || p == "/var" || p == "/var/lib" || p == "/run" }
 
 func hostPathAdvice(p string) string {
 	switch p = path.Clean("/" + p); {
 	case strings.HasSuffix(p, ".sock"):
 		return "whoever has the socket of a container runtime or an agent has its rights. To build images use rootless BuildKit; to look at containers use the API."
-	case within(p, []string{"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo"}):
+	case agents.Within(p, []string{"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo"}):
 		return "set the variable TZ, and keep the zone files in the image."
 	case p == "/dev/shm":
 		return "emptyDir: {medium: Memory, sizeLimit: 64Mi}."
-	case within(p, []string{"/dev"}):
+	case agents.Within(p, []string{"/dev"}):
 		return "a device plugin or a resource claim gives the pod one device."
-	case within(p, []string{"/etc/ssl", "/etc/pki"}):
+	case agents.Within(p, []string{"/etc/ssl", "/etc/pki"}):
 		return "keep the certificates in the image, or in a ConfigMap or ClusterTrustBundle."
-	case within(p, []string{"/var/log", "/var/lib/docker/containers", "/proc", "/sys"}):
+	case agents.Within(p, []string{"/var/log", "/var/lib/docker/containers", "/proc", "/sys"}):
 		return "agents that read logs or metrics of nodes belong in a namespace of their own; others log to stdout."
 	}
 	return fmt.Sprintf("scratch space: emptyDir; settings: a ConfigMap or Secret; data: a PersistentVolumeClaim (a local PersistentVolume keeps it at %s).", p)

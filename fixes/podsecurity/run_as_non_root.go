@@ -7,7 +7,7 @@ import (
 )
 
 // runAsNonRoot is the control "Running as Non-root" of the restricted profile
-// (CIS 5.2.7). What is known about a container's user is in users.go.
+// (CIS 5.2.7). What is known about a container's user is in needs.go.
 func runAsNonRoot() *fixes.Rule {
 	return control{
 		id:         "pss-run-as-non-root",
@@ -27,8 +27,15 @@ Sets runAsNonRoot: true. Whether that breaks the container depends on its user:
 
 - a runAsUser other than 0 is set: safe;
 - its processes run as another user than root now (the kubelet reports the user
-  since 1.33): safe, and that user and group are written down as runAsUser and
-  runAsGroup, since the kubelet refuses an image whose user is a name;
+  since 1.33, and --inspect sees it), or its image is known to (--ask-registries,
+  or the table of popular images): safe, and that user and group are written down
+  as runAsUser and runAsGroup, since the kubelet refuses an image whose user is a
+  name;
+- it starts as root, and is known to switch to a user by itself, or to run as one
+  just as well: it is started as that user, for a person to look at first. Where
+  it listens on a port under 1024 the pod opens those to everybody (sysctl
+  net.ipv4.ip_unprivileged_port_start), and where it writes a volume claim the
+  pod's fsGroup becomes the user's group;
 - its processes run as root now because the image says so: there is no edit, the
   container would not start;
 - else a person looks first. The rollout stops at the first pod that does not
@@ -67,20 +74,30 @@ A runAsUser of 0 beside runAsNonRoot: true never starts, so it is removed.
 }
 
 func runAsNonRootFix(s *subject) fixes.Fix {
-	seen := s.observedUsers()
-	var unknown, forced []string
-	pin := map[string]user{} // by container
+	var unknown, forced, doubtful, stepping []string
+	pin := map[string]identity{} // by container
 	for c := range s.Containers() {
-		switch u, known := seen[c.Name]; {
-		case isTrue(security(c).RunAsNonRoot), s.namesNonRoot(c):
-		case isRoot(s.uid(c)):
+		if isTrue(security(c).RunAsNonRoot) || s.namesNonRoot(c) {
+			continue
+		}
+		force := isRoot(s.uid(c))
+		id := s.needs(c.Name).identity(force)
+		s.note(c, id.said)
+		switch {
+		case force:
 			forced = append(forced, who(c))
-		case known && u.uid == 0:
+			id.root = true
+		case id.root && id.uid == nil && id.sure:
 			return s.imageRunsAsRoot(who(c))
-		case known:
-			pin[c.Name] = u
-		default:
+		case id.root && id.uid != nil:
+			stepping = append(stepping, who(c))
+		case id.said == "", id.uid == nil && !id.sure:
 			unknown = append(unknown, who(c))
+		case !id.sure:
+			doubtful = append(doubtful, who(c))
+		}
+		if id.uid != nil {
+			pin[c.Name] = id
 		}
 	}
 	title, confidence, why := "Refuse to run as root", fixes.Safe, "every container names a user other than root"
@@ -92,6 +109,14 @@ func runAsNonRootFix(s *subject) fixes.Fix {
 	if len(unknown) > 0 {
 		confidence, why = fixes.Review, "the user of the image of "+listed(unknown)+" is not known"
 		risks = append(risks, "If the image of "+listed(unknown)+" runs as root, or names its user by a word, the container does not start.")
+	}
+	if len(doubtful) > 0 {
+		confidence, why = fixes.Review, "the user of the image of "+listed(doubtful)+" is only likely"
+		risks = append(risks, "If the image of "+listed(doubtful)+" runs as another user, it may not read or write its files.")
+	}
+	if len(stepping) > 0 {
+		confidence, why = fixes.Review, listed(stepping)+" starts as root, and would start as the user that it needs at the end"
+		risks = append(risks, "Files and volumes that belong to root may be closed to "+listed(stepping)+", and it can no longer do what only root may before it switches.")
 	}
 	if len(forced) > 0 {
 		title += ", and remove runAsUser: 0"
@@ -110,13 +135,7 @@ func runAsNonRootFix(s *subject) fixes.Fix {
 				editPodSecurity(w).RunAsNonRoot = &yes
 			}
 			dropRoot(c.SecurityContext)
-			if u, ok := pin[c.Name]; ok && pod.RunAsUser == nil && security(c).RunAsUser == nil {
-				sc := editSecurity(c)
-				sc.RunAsUser = &u.uid
-				if pod.RunAsGroup == nil && sc.RunAsGroup == nil {
-					sc.RunAsGroup = &u.gid
-				}
-			}
+			s.runAs(w, c.Name, pin[c.Name])
 		}
 		if sc := w.Spec.SecurityContext; sc != nil && isRoot(sc.RunAsUser) {
 			sc.RunAsUser = nil

@@ -74,7 +74,7 @@ own sandbox, builds) or use io_uring. They get "operation not permitted".
 					}
 					if s.badProfile(own) {
 						c.SecurityContext.SeccompProfile = filtered()
-						dropAnnotation(w, corev1.SeccompContainerAnnotationKeyPrefix+c.Name)
+						w.DropSeccompAnnotation(corev1.SeccompContainerAnnotationKeyPrefix + c.Name)
 					}
 				}
 				if s.badProfile(pod) {
@@ -104,16 +104,6 @@ func filtered() *corev1.SeccompProfile {
 func setSeccomp(w fixes.Workload) *corev1.SeccompProfile {
 	p := filtered()
 	editPodSecurity(w).SeccompProfile = p
-	dropAnnotation(w, corev1.SeccompPodAnnotationKey)
+	w.DropSeccompAnnotation(corev1.SeccompPodAnnotationKey)
 	return p
-}
-
-// dropAnnotation removes an annotation of before 1.19 that contradicts
-// RuntimeDefault.
-func dropAnnotation(w fixes.Workload, key string) {
-	switch w.Meta.Annotations[key] {
-	case corev1.SeccompProfileRuntimeDefault, corev1.DeprecatedSeccompProfileDockerDefault:
-	default:
-		delete(w.Meta.Annotations, key)
-	}
 }

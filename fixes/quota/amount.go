@@ -9,60 +9,94 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// amount is what pods ask for: thousandths of a core, bytes, and a count.
-type amount struct{ cpu, memory, pods int64 }
+// amount is what pods ask for: thousandths of a core, bytes of memory and of
+// ephemeral storage, and a count.
+type amount struct{ cpu, memory, storage, pods int64 }
 
 // most bounds every amount, so that no replica count and no request that a
 // cluster holds can overflow a sum.
 const most = 1 << 60
 
+// with returns what f makes of each part of two amounts, bounded.
+func (a amount) with(b amount, f func(a, b int64) int64) amount {
+	bounded := func(v, w int64) int64 { return min(f(v, w), most) }
+	return amount{bounded(a.cpu, b.cpu), bounded(a.memory, b.memory), bounded(a.storage, b.storage), bounded(a.pods, b.pods)}
+}
+
 func (a amount) plus(b amount) amount {
-	return amount{min(a.cpu+b.cpu, most), min(a.memory+b.memory, most), min(a.pods+b.pods, most)}
+	return a.with(b, func(v, w int64) int64 { return v + w })
 }
 
 func (a amount) times(n int64) amount {
-	mul := func(v int64) int64 {
+	return a.with(amount{}, func(v, _ int64) int64 {
 		if n != 0 && v > most/n {
 			return most
 		}
 		return v * n
-	}
-	return amount{mul(a.cpu), mul(a.memory), mul(a.pods)}
+	})
 }
 
 // max returns the larger of each of the two amounts' parts.
 func (a amount) max(b amount) amount {
-	return amount{max(a.cpu, b.cpu), max(a.memory, b.memory), max(a.pods, b.pods)}
+	return a.with(b, func(v, w int64) int64 { return max(v, w) })
 }
 
-// within reports whether no part of a is above that of b.
-func (a amount) within(b amount) bool { return a.max(b) == b }
+// percent returns a share of the amount, rounded up.
+func (a amount) percent(n int64) amount {
+	return a.with(amount{}, func(v, _ int64) int64 { return v/100*n + (v%100*n+99)/100 })
+}
 
-// String returns "1.2 cpu, 2.5Gi memory, 12 pods".
+// String returns "1.2 cpu, 2.5Gi memory, 12 pods", and ephemeral storage where
+// there is any.
 func (a amount) String() string {
-	decimal := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-	memory := decimal(math.Ceil(float64(a.memory)/mebi)) + "Mi"
-	if a.memory >= gibi {
-		memory = decimal(math.Round(float64(a.memory)/gibi*100)/100) + "Gi"
+	storage := ""
+	if a.storage > 0 {
+		storage = bytes(a.storage) + " ephemeral storage, "
 	}
-	return fmt.Sprintf("%s cpu, %s memory, %s", decimal(float64(a.cpu)/core), memory, count(a.pods, "pod"))
+	return fmt.Sprintf("%s cpu, %s memory, %s%s", decimal(float64(a.cpu)/core), bytes(a.memory), storage, count(a.pods, "pod"))
+}
+
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+// bytes returns "96Mi" or "2.5Gi".
+func bytes(n int64) string {
+	if n >= gibi {
+		return decimal(math.Round(float64(n)/gibi*100)/100) + "Gi"
+	}
+	return decimal(math.Ceil(float64(n)/mebi)) + "Mi"
 }
 
 // list returns the amount as the fields of a quota.
 func (a amount) list() corev1.ResourceList {
 	return corev1.ResourceList{
-		corev1.ResourceRequestsCPU:    quantity(a.cpu, corev1.ResourceCPU),
-		corev1.ResourceRequestsMemory: quantity(a.memory, corev1.ResourceMemory),
-		corev1.ResourcePods:           *resource.NewQuantity(a.pods, resource.DecimalSI),
+		corev1.ResourceRequestsCPU:              quantity(a.cpu, corev1.ResourceCPU),
+		corev1.ResourceRequestsMemory:           quantity(a.memory, corev1.ResourceMemory),
+		corev1.ResourceRequestsEphemeralStorage: quantity(a.storage, corev1.ResourceEphemeralStorage),
+		corev1.ResourcePods:                     *resource.NewQuantity(a.pods, resource.DecimalSI),
 	}
 }
 
-// amountOf returns the cpu and memory of a list.
-func amountOf(list corev1.ResourceList) amount {
-	return amount{
-		cpu:    valueOf(list[corev1.ResourceCPU], corev1.ResourceCPU),
-		memory: valueOf(list[corev1.ResourceMemory], corev1.ResourceMemory),
+// part returns the amount's part for a resource of containers.
+func (a *amount) part(r corev1.ResourceName) *int64 {
+	switch r {
+	case corev1.ResourceCPU:
+		return &a.cpu
+	case corev1.ResourceMemory:
+		return &a.memory
 	}
+	return &a.storage
+}
+
+// counted are the resources of containers that an amount sums up.
+func counted() []corev1.ResourceName { return append(requested(), corev1.ResourceEphemeralStorage) }
+
+// amountOf returns the resources of a list.
+func amountOf(list corev1.ResourceList) amount {
+	var a amount
+	for _, r := range counted() {
+		*a.part(r) = valueOf(list[r], r)
+	}
+	return a
 }
 
 // valueOf returns a quantity in the units of an amount.
@@ -91,14 +125,18 @@ const (
 // readable rounds an amount up to what a person would write: steps of a tenth
 // of a core up to 4 cores, then whole ones; 64Mi up to 4Gi, then whole Gi.
 func (a amount) readable() amount {
-	cpuStep, memoryStep := int64(core/10), int64(64*mebi)
-	if a.cpu > 4*core {
-		cpuStep = core
+	step := func(v, least, below, step int64) int64 {
+		if v <= below {
+			step = least
+		}
+		return roundUp(v, step)
 	}
-	if a.memory > 4*gibi {
-		memoryStep = gibi
+	return amount{
+		cpu:     step(a.cpu, core/10, 4*core, core),
+		memory:  step(a.memory, 64*mebi, 4*gibi, gibi),
+		storage: step(a.storage, 64*mebi, 4*gibi, gibi),
+		pods:    a.pods,
 	}
-	return amount{roundUp(a.cpu, cpuStep), roundUp(a.memory, memoryStep), a.pods}
 }
 
 func roundUp(v, step int64) int64 { return (v + step - 1) / step * step }

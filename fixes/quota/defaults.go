@@ -35,12 +35,12 @@ func names(c *corev1.Container, r corev1.ResourceName) (resource.Quantity, bool)
 // takes them in no set order, so the largest counts.
 func standingDefaults(inv *fixes.Inventory, namespace string) corev1.ResourceList {
 	out := corev1.ResourceList{}
-	for _, lr := range fixes.Objects[*corev1.LimitRange](inv, namespace) {
+	for _, lr := range objectsIn[*corev1.LimitRange](inv, namespace) {
 		for _, item := range lr.Spec.Limits {
 			if item.Type != corev1.LimitTypeContainer {
 				continue
 			}
-			for _, r := range requested() {
+			for _, r := range counted() {
 				q, ok := itemDefault(item, r)
 				if had, there := out[r]; ok && (!there || q.Cmp(had) > 0) {
 					out[r] = q
@@ -82,12 +82,12 @@ const (
 	largestCPU, largestMemory = core / 2, 512 * mebi
 )
 
-// bounds returns the usual and the largest default for a resource.
-func bounds(r corev1.ResourceName) (usual, largest resource.Quantity) {
+// customary returns the usual and the largest default for a resource.
+func customary(r corev1.ResourceName) (usual, largest int64) {
 	if r == corev1.ResourceCPU {
-		return quantity(usualCPU, r), quantity(largestCPU, r)
+		return usualCPU, largestCPU
 	}
-	return quantity(usualMemory, r), quantity(largestMemory, r)
+	return usualMemory, largestMemory
 }
 
 // lackingDefaults proposes a default request for each resource that has none.
@@ -97,9 +97,9 @@ func bounds(r corev1.ResourceName) (usual, largest resource.Quantity) {
 func (n namespace) lackingDefaults() defaults {
 	d := defaults{requests: corev1.ResourceList{}}
 	for _, r := range n.lacks() {
-		q, reason := n.median(r)
+		e := n.median(r)
 		room, tight := n.room(r)
-		if tight != nil && room < valueOf(q, r) {
+		if tight != nil && room < e.value {
 			step := int64(1)
 			if r == corev1.ResourceMemory {
 				step = mebi
@@ -108,11 +108,11 @@ func (n namespace) lackingDefaults() defaults {
 				d.blocked = nameOf(tight)
 				return d
 			}
-			q = quantity(room/step*step, r)
-			reason = "the most that the pods of " + nameOf(tight) + " may still ask for"
+			e = estimate{value: room / step * step, reason: "the most that the pods of " + nameOf(tight) + " may still ask for"}
 		}
+		q := quantity(e.value, r)
 		d.requests[r] = q
-		d.reasons = append(d.reasons, fmt.Sprintf("default %s request %s: %s", r, q.String(), reason))
+		d.reasons = append(d.reasons, fmt.Sprintf("default %s request %s: %s", r, q.String(), e.reason))
 	}
 	return d
 }
@@ -126,27 +126,62 @@ func (n namespace) lacks() []corev1.ResourceName {
 }
 
 // median returns the median request of the namespace's containers that have
-// one (of an even number, the lower of the two in the middle).
-func (n namespace) median(r corev1.ResourceName) (resource.Quantity, string) {
-	var all []resource.Quantity
+// one (of an even number, the lower of the two in the middle), else the median
+// of what they use, bounded.
+func (n namespace) median(r corev1.ResourceName) estimate {
+	e, known := n.medians[r]
+	if !known {
+		e = n.findMedian(r)
+		n.medians[r] = e
+	}
+	return e
+}
+
+func (n namespace) findMedian(r corev1.ResourceName) estimate {
+	var all []int64
 	for _, w := range n.workloads {
 		for _, c := range containers(w.Spec) {
 			if q, ok := names(c, r); ok && q.Sign() > 0 {
-				all = append(all, q)
+				all = append(all, valueOf(q, r))
 			}
 		}
 	}
-	usual, largest := bounds(r)
-	if len(all) == 0 {
-		return usual, "no container here names one"
-	}
-	slices.SortFunc(all, func(a, b resource.Quantity) int { return a.Cmp(b) })
-	q := all[(len(all)-1)/2]
+	usual, largest := customary(r)
 	reason := "the median of " + count(int64(len(all)), "container")
-	if q.Cmp(largest) > 0 {
-		return largest, "bounded, " + reason + " is " + q.String()
+	if len(all) == 0 {
+		if all = n.used(r); len(all) == 0 {
+			return estimate{value: usual, reason: "no container here names one"}
+		}
+		reason = "the median of what " + count(int64(len(all)), "container") + " used"
 	}
-	return q, reason
+	slices.Sort(all)
+	value := all[(len(all)-1)/2]
+	if value > largest {
+		q := quantity(value, r)
+		return estimate{value: largest, reason: "bounded, " + reason + " is " + q.String()}
+	}
+	return estimate{value: value, reason: reason}
+}
+
+// used returns what the namespace's containers typically use, each rounded up.
+func (n namespace) used(r corev1.ResourceName) []int64 {
+	var all []int64
+	for _, w := range n.workloads {
+		for _, c := range containers(w.Spec) {
+			if o, ok := n.observed(w, c.Name, r); ok {
+				all = append(all, roundUp(max(o.typical(), 1), grain(r)))
+			}
+		}
+	}
+	return all
+}
+
+// grain is the step in which a container's resources are given.
+func grain(r corev1.ResourceName) int64 {
+	if r == corev1.ResourceCPU {
+		return core / 100
+	}
+	return 16 * mebi
 }
 
 // createDefaults adds the default requests that the namespace lacks to the

@@ -15,7 +15,7 @@ func limitRangeMissing() *fixes.Rule {
 		Severity:   fixes.Low,
 		Threats:    []fixes.Threat{fixes.DenialOfService},
 		References: []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K01")},
-		Kinds:      append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindLimitRange),
+		Kinds:      append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindLimitRange, fixes.KindUsage),
 		Phase:      fixes.Size,
 		Docs:       limitRangeMissingDocs,
 		Check:      checkLimitRangeMissing,
@@ -37,8 +37,8 @@ path, limitRanges, stands for the namespace's LimitRanges.
 
 ## The fix
 Creates LimitRange container-defaults with a defaultRequest for what has none:
-the median request of the namespace's containers, at most 500m and 512Mi, or
-100m and 128Mi where no container names one. A value that would make the pods
+the median request of the namespace's containers, else the median of what they
+use (where metrics are served), at most 500m and 512Mi, else 100m and 128Mi. A value that would make the pods
 of a workload invalid is lowered, since a pod's containers may not ask for more
 than its pod-level request or the maximum for pods.
 

@@ -2,6 +2,7 @@ package quota
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -14,34 +15,77 @@ import (
 type namespace struct {
 	inv  *fixes.Inventory
 	name string
-	// workloads are those that start pods: none that has finished.
-	workloads []fixes.Workload
+	// workloads are those that start pods; those that have finished may be made
+	// anew.
+	workloads, finished []fixes.Workload
 	// standing are the default requests of the LimitRanges that are there.
 	standing corev1.ResourceList
+	scalers  autoscalers
+	// medians of requests and of limits are those that were asked for so far: containers
+	// ask again and again.
+	medians, limitMedians map[corev1.ResourceName]estimate
 }
 
 func namespaceOf(inv *fixes.Inventory, name string, workloads []fixes.Workload) namespace {
-	return namespace{
-		inv:       inv,
-		name:      name,
-		workloads: slices.DeleteFunc(workloads, fixes.Workload.Finished),
-		standing:  standingDefaults(inv, name),
+	n := namespace{
+		inv:          inv,
+		name:         name,
+		standing:     standingDefaults(inv, name),
+		scalers:      autoscalersOf(inv, name),
+		medians:      map[corev1.ResourceName]estimate{},
+		limitMedians: map[corev1.ResourceName]estimate{},
 	}
+	for _, w := range workloads {
+		if w.Finished() {
+			n.finished = append(n.finished, w)
+		} else {
+			n.workloads = append(n.workloads, w)
+		}
+	}
+	return n
 }
 
-// namespaces returns the users' namespaces. Workloads are grouped in one pass:
-// to ask for those of each namespace would read all of them every time.
+// objectsIn returns the objects of one namespace; the empty one is that of
+// manifests that name none.
+func objectsIn[T fixes.Object](inv *fixes.Inventory, namespace string) []T {
+	list := fixes.Objects[T](inv, namespace)
+	if namespace == "" {
+		list = slices.DeleteFunc(list, func(obj T) bool { return obj.GetNamespace() != "" })
+	}
+	return list
+}
+
+// namespaces returns the users' namespaces.
 func namespaces(p *fixes.Pass) []namespace {
+	return group(p, p.UserNamespaces())
+}
+
+// group returns namespaces with their workloads. These are grouped in one pass:
+// to ask for those of each namespace would read all of them every time.
+func group(p *fixes.Pass, names []string) []namespace {
 	workloads := map[string][]fixes.Workload{}
 	for _, w := range p.Workloads("") {
 		ns := w.Object.GetNamespace()
 		workloads[ns] = append(workloads[ns], w)
 	}
-	var all []namespace
-	for _, name := range p.UserNamespaces() {
+	all := make([]namespace, 0, len(names))
+	for _, name := range names {
 		all = append(all, namespaceOf(p.Inventory, name, workloads[name]))
 	}
 	return all
+}
+
+// limits yields what the namespace's LimitRanges say of one type.
+func (n namespace) limits(of corev1.LimitType) iter.Seq[corev1.LimitRangeItem] {
+	return func(yield func(corev1.LimitRangeItem) bool) {
+		for _, lr := range objectsIn[*corev1.LimitRange](n.inv, n.name) {
+			for _, item := range lr.Spec.Limits {
+				if item.Type == of && !yield(item) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // ref names the Namespace object, to which findings about what it lacks

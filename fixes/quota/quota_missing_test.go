@@ -51,20 +51,21 @@ func TestQuotaMissing(t *testing.T) {
 		Name:    "manifests, with an autoscaler and a rolling update",
 		Objects: deployment("web", "replicas: 4", sized) + autoscaler("Deployment", "web", 10),
 		Want:    review,
-		// (10 + ceil(25% of 10)) pods of 200m and 256Mi are 2600m, 3328Mi; with
-		// 20% 3120m, 3993.6Mi, in steps of 100m and 64Mi; 13+10 pods.
-		Diff: []string{"+ name: namespace-quota", "+ requests.cpu: 3200m", "+ requests.memory: 4032Mi", `+ pods: "23"`,
+		// 10 pods of 200m and 256Mi with 20% are 2400m, 3072Mi; those that replace
+		// them, and ceil(25% of 10) more, 2600m, 3328Mi; 10+10+13 pods.
+		Diff: []string{"+ name: namespace-quota", `+ requests.cpu: "5"`, "+ requests.memory: 7Gi", `+ pods: "33"`,
+			"+ requests.ephemeral-storage: 33Gi", `+ secrets: "20"`, `+ services.loadbalancers: "2"`, `+ services.nodeports: "10"`,
 			"+ name: container-defaults", "+ cpu: 200m", "+ memory: 256Mi"},
 	}, {
 		Name:    "containers without requests count with the default to come",
 		Objects: deployment("web", "replicas: 2\nstrategy: {type: Recreate}", bare),
-		Want:    review, // 200m, 256Mi and 20%: 240m, 307.2Mi
-		Diff:    []string{"+ requests.cpu: 300m", "+ requests.memory: 320Mi", `+ pods: "12"`, "+ cpu: 100m", "+ memory: 128Mi"},
+		Want:    review, // twice 200m, 256Mi and 20%: 440m, 563.2Mi
+		Diff:    []string{"+ requests.cpu: 500m", "+ requests.memory: 576Mi", `+ pods: "14"`, "+ cpu: 100m", "+ memory: 128Mi"},
 	}, {
 		Name:    "and with the default that stands",
 		Objects: deployment("web", "replicas: 2\nstrategy: {type: Recreate}", bare) + limitRange("x", standing),
-		Want:    review, // 100m, 128Mi: 120m, 153.6Mi
-		Diff:    []string{"+ requests.cpu: 200m", "+ requests.memory: 192Mi"},
+		Want:    review, // 100m, 128Mi: 220m, 281.6Mi
+		Diff:    []string{"+ requests.cpu: 300m", "+ requests.memory: 320Mi"},
 		NotDiff: []string{"+ kind: LimitRange"},
 	}, {
 		Name: "sidecars run beside the containers, init containers before them, and overhead is added",
@@ -77,16 +78,16 @@ containers:
 - {name: app, image: x, resources: {limits: {cpu: 500m, memory: 500Mi}}}
 - {name: log, image: x}
 `),
-		Want: review, // cpu 100m+900m+10m, memory 100+500+64+10Mi; 1212m, 808.8Mi
-		Diff: []string{"+ requests.cpu: 1300m", "+ requests.memory: 832Mi", `+ pods: "11"`},
+		Want: review, // cpu 100m+900m+10m, memory 100+500+64+10Mi; 2222m, 1482.8Mi
+		Diff: []string{"+ requests.cpu: 2300m", "+ requests.memory: 1536Mi", `+ pods: "12"`},
 	}, {
 		Name: "pod-level resources hold for the pod",
 		Objects: limitRange("x", standing) + deployment("web", "strategy: {type: Recreate}", `
 resources: {requests: {cpu: 2}, limits: {memory: 3Gi}}
 containers: [{name: app, image: x}, {name: log, image: x}]
 `),
-		Want: review, // 2400m, 3.6Gi = 3686.4Mi
-		Diff: []string{"+ requests.cpu: 2400m", "+ requests.memory: 3712Mi"},
+		Want: review, // 4400m, 6.6Gi
+		Diff: []string{`+ requests.cpu: "5"`, "+ requests.memory: 7Gi"},
 	}, {
 		Name: "Jobs, CronJobs and what has no controller",
 		Objects: limitRange("x", standing) + `
@@ -117,8 +118,8 @@ metadata: {name: done, namespace: shop}
 spec: {parallelism: 50, template: {spec: {restartPolicy: Never, ` + sized + `}}}
 status: {conditions: [{type: Complete, status: "True"}]}
 `,
-		Want: review, // 3 + 2x2 + 1 + 1 = 9 pods: 1800m, 2304Mi; 2160m, 2764.8Mi
-		Diff: []string{"+ requests.cpu: 2200m", "+ requests.memory: 2816Mi", `+ pods: "19"`},
+		Want: review, // 3 + 2x2 + 1 + 1 = 9 pods: 1800m, 2304Mi; 3960m, 5068.8Mi; 50 of the Job that may run again
+		Diff: []string{`+ requests.cpu: "14"`, "+ requests.memory: 18Gi", `+ pods: "78"`},
 	}, {
 		Name: "a DaemonSet on three nodes",
 		Objects: limitRange("x", standing) + `
@@ -143,18 +144,18 @@ apiVersion: v1
 kind: Node
 metadata: {name: c}
 `,
-		Want: review, // 4 pods: 800m, 1Gi; 960m, 1228.8Mi
-		Diff: []string{"+ requests.cpu: \"1\"", "+ requests.memory: 1280Mi", `+ pods: "14"`},
+		Want: review, // 3 pods with 20%, and 4: 1520m, 1945.6Mi
+		Diff: []string{"+ requests.cpu: 1600m", "+ requests.memory: 1984Mi", `+ pods: "17"`},
 	}, {
 		Name:    "large sums are rounded to whole cores and Gi",
 		Objects: limitRange("x", standing) + deployment("web", "replicas: 40\nstrategy: {rollingUpdate: {maxSurge: 0}}", sized),
-		Want:    review, // 8 cores, 10Gi: 9.6, 12Gi; 60 pods
-		Diff:    []string{`+ requests.cpu: "10"`, "+ requests.memory: 12Gi", `+ pods: "60"`},
+		Want:    review, // 8 cores, 10Gi: 17.6, 22Gi; 40+20+40 pods
+		Diff:    []string{`+ requests.cpu: "18"`, "+ requests.memory: 22Gi", `+ pods: "100"`},
 	}, {
 		Name:    "sums beyond any cluster do not overflow",
 		Objects: limitRange("x", standing) + deployment("web", "replicas: 2000000000", `containers: [{name: app, image: x, resources: {requests: {cpu: 9000000, memory: 9Ei}}}]`),
 		Want:    review,
-		Diff:    []string{`+ requests.cpu: "1383505805528217"`},
+		Diff:    []string{`+ requests.cpu: "1152921504606847"`},
 	}, {
 		Name:    "a namespace without workloads",
 		Objects: "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n",
@@ -165,14 +166,14 @@ metadata: {name: c}
 		Name:    "live and proven, though defaults are created for pods to come",
 		Objects: deployment("web", "replicas: 2", sized) + running("web-1", sized) + running("web-2", sized),
 		Live:    true,
-		Want:    safe, // 3 pods: 600m, 768Mi; 720m, 921.6Mi
-		Diff:    []string{"+ requests.cpu: 800m", "+ requests.memory: 960Mi", `+ pods: "13"`, "+ kind: LimitRange"},
+		Want:    safe, // 2 pods with 20%, and 3: 1080m, 1382.4Mi
+		Diff:    []string{"+ requests.cpu: 1100m", "+ requests.memory: 1408Mi", `+ pods: "15"`, "+ kind: LimitRange"},
 	}, {
 		Name:    "live, and the default that stands is what runs",
 		Objects: deployment("web", "", bare) + limitRange("x", standing) + running("web-1", `containers: [{name: app, image: x, resources: {requests: {cpu: 50m, memory: 64Mi}}}]`),
 		Live:    true,
 		Want:    safe,
-		Diff:    []string{"+ requests.cpu: 200m", "+ requests.memory: 192Mi"}, // 2 pods
+		Diff:    []string{"+ requests.cpu: 200m", "+ requests.memory: 256Mi"}, // a pod with 20%, and 2
 	}, {
 		Name:    "live, a container will get a default",
 		Objects: deployment("web", "", bare) + running("web-1", bare),
@@ -186,8 +187,8 @@ containers:
 - {name: proxy, image: x, resources: {requests: {cpu: 100m, memory: 128Mi}}}
 `),
 		Live: true,
-		Want: safe, // 300m, 384Mi: 360m, 460.8Mi
-		Diff: []string{"+ requests.cpu: 400m", "+ requests.memory: 512Mi"},
+		Want: safe, // 300m, 384Mi: 660m, 844.8Mi
+		Diff: []string{"+ requests.cpu: 700m", "+ requests.memory: 896Mi"},
 	}, {
 		Name:    "live, an injected container will get a default",
 		Objects: deployment("web", "", sized) + running("web-1", strings.Replace(sized, "[", "[{name: proxy, image: x}, ", 1)),
@@ -198,15 +199,15 @@ containers:
 		Objects: limitRange("x", standing) + deployment("web", "replicas: 1\nstrategy: {type: Recreate}", sized) +
 			running("web-1", sized) + running("web-2", sized) + running("web-3", sized),
 		Live: true,
-		Want: safe, // 3 run: 600m, 768Mi; 720m, 921.6Mi
-		Diff: []string{"+ requests.cpu: 800m", "+ requests.memory: 960Mi", `+ pods: "13"`},
+		Want: safe, // 3 run with 20%, and one is replaced: 920m, 1177.6Mi
+		Diff: []string{`+ requests.cpu: "1"`, "+ requests.memory: 1216Mi", `+ pods: "14"`},
 	}, {
 		Name: "far more runs than is known of, and a large rollout",
 		Objects: limitRange("x", standing) + deployment("web", "replicas: 1\nstrategy: {rollingUpdate: {maxSurge: 20}}", sized) +
 			many(21, func(i int) string { return running(fmt.Sprintf("web-%d", i), sized) }),
 		Live: true,
-		Want: review, // 21 run, 21 at full scale with the surge: room for 4 more
-		Diff: []string{`+ requests.cpu: "6"`},
+		Want: safe, // 21 run with 20%, and 21 more in the rollout: 9240m
+		Diff: []string{`+ requests.cpu: "10"`},
 	}, {
 		Name: "live, an operator controls a workload",
 		Objects: limitRange("x", standing) + `
@@ -233,11 +234,11 @@ metadata: {name: agent, namespace: shop}
 spec:
   selector: {matchLabels: {app: agent}}
   template: {metadata: {labels: {app: agent}}, spec: {` + sized + `}}
-status: {desiredNumberScheduled: 5}
+status: {desiredNumberScheduled: 5, observedGeneration: 1}
 `,
 		Live: true,
-		Want: review, // 1 core, 1280Mi: 1200m, 1536Mi
-		Diff: []string{"+ requests.cpu: 1200m", "+ requests.memory: 1536Mi", `+ pods: "15"`},
+		Want: review, // 1 core, 1280Mi: 2200m, 2816Mi
+		Diff: []string{"+ requests.cpu: 2200m", "+ requests.memory: 2816Mi", `+ pods: "20"`},
 	}, {
 		Name:    "no default would do",
 		Objects: deployment("web", "", "resources: {requests: {cpu: 50m}}\ncontainers: [{name: a, image: x, resources: {requests: {cpu: 50m}}}, {name: b, image: x}]"),
@@ -272,7 +273,7 @@ func many(n int, f func(int) string) string {
 // the quotas or the LimitRanges there is nothing to say.
 func TestQuotaNotListed(t *testing.T) {
 	for _, kind := range quotaMissing().Kinds {
-		if kind == fixes.KindNode || kind == fixes.KindNamespace {
+		if kind == fixes.KindNode || kind == fixes.KindNamespace || kind == fixes.KindUsage {
 			continue
 		}
 		inv := fixestest.Load(t, limitRange("x", standing)+deployment("web", "", sized))
@@ -282,6 +283,21 @@ func TestQuotaNotListed(t *testing.T) {
 		if kind == fixes.KindResourceQuota || kind == fixes.KindLimitRange {
 			if len(found) != 0 {
 				t.Errorf("%s: reported", kind)
+			}
+			continue
+		}
+		if kind == fixes.KindSecret || kind == fixes.KindService {
+			plan, err := fixes.Compose(fixes.Scan(inv, []*fixes.Rule{quotaMissing()}), fixes.Choose(found, fixes.Safe))
+			if err != nil || !plan.Verified {
+				t.Fatal(err, plan)
+			}
+			for _, c := range plan.Changes {
+				quota, ok := c.After.(*corev1.ResourceQuota)
+				_, secrets := quota.Spec.Hard[corev1.ResourceSecrets]
+				_, ports := quota.Spec.Hard[corev1.ResourceServicesNodePorts]
+				if !ok || secrets == (kind == fixes.KindSecret) || ports == (kind == fixes.KindService) {
+					t.Errorf("%s: %v", kind, quota.Spec.Hard)
+				}
 			}
 			continue
 		}
@@ -301,8 +317,9 @@ func TestQuotaEvidence(t *testing.T) {
 		"runs now: 0.4 cpu, 512Mi memory, 2 pods",
 		"at full scale: 2 cpu, 2.5Gi memory, 10 pods",
 		"Deployment web: 4 replicas, an autoscaler may make them 10",
-		"largest rollout surge: 0.6 cpu, 768Mi memory, 3 pods",
-		"quota with headroom: 3.2 cpu, 3.94Gi memory, 23 pods",
+		"while all pods are replaced at once: 2.6 cpu, 3.25Gi memory, 13 pods more",
+		"quota with headroom: 5 cpu, 7Gi memory, 33Gi ephemeral storage, 33 pods",
+		"and 20 Secrets (there: 0), 2 load balancers (there: 0), 10 node ports (there: 0)",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -322,7 +339,7 @@ func TestQuotaSeesTheDraft(t *testing.T) {
 		t.Fatal(err)
 	}
 	quota, _ := fixes.Lookup[*corev1.ResourceQuota](d.Inventory, "shop", quotaName)
-	if got := quota.Spec.Hard[corev1.ResourceRequestsCPU]; got.String() != "3600m" {
+	if got := quota.Spec.Hard[corev1.ResourceRequestsCPU]; got.String() != "7" {
 		t.Errorf("requests.cpu is %s", got.String())
 	}
 }

@@ -8,37 +8,42 @@ import (
 
 // room returns the largest default request with which the pods of every
 // workload stay valid, and the workload that sets it, or nil where any will
-// do. Pods are refused when their containers together ask for more than the
-// pod-level request (KEP-2837) or than the maximum of a LimitRange of type
-// Pod.
+// do.
 func (n namespace) room(r corev1.ResourceName) (int64, fixes.Object) {
 	room, tight := int64(most), fixes.Object(nil)
-	ceiling, hasCeiling := n.podMaximum(r)
 	for _, w := range n.workloads {
-		var named, lacking int64
-		anyNamed := false
-		for i, c := range containers(w.Spec) {
-			q, ok := names(c, r)
-			anyNamed = anyNamed || ok
-			switch initial := i < len(w.Spec.InitContainers); {
-			case !ok:
-				lacking++
-			case !initial || !runsToEnd(c):
-				named += valueOf(q, r)
-			}
-		}
-		bound, bounded := ceiling, hasCeiling
-		if own, ok := n.podLevel(w.Spec, r, named, anyNamed); ok && (!bounded || own < bound) {
-			bound, bounded = own, true
-		}
-		if !bounded || lacking == 0 {
-			continue
-		}
-		if each := max(bound-named, 0) / lacking; each < room {
+		if each := n.share(w, r); each < room {
 			room, tight = each, w.Object
 		}
 	}
 	return room, tight
+}
+
+// share returns the most that each of a workload's containers that name no
+// request may request. Pods are refused when their containers together ask for
+// more than the pod-level request (KEP-2837) or than the maximum of a LimitRange
+// of type Pod.
+func (n namespace) share(w fixes.Workload, r corev1.ResourceName) int64 {
+	var named, lacking int64
+	anyNamed := false
+	for i, c := range containers(w.Spec) {
+		q, ok := names(c, r)
+		anyNamed = anyNamed || ok
+		switch initial := i < len(w.Spec.InitContainers); {
+		case !ok:
+			lacking++
+		case !initial || !runsToEnd(c):
+			named += valueOf(q, r)
+		}
+	}
+	bound, bounded := n.podMaximum(r)
+	if own, ok := n.podLevel(w.Spec, r, named, anyNamed); ok && (!bounded || own < bound) {
+		bound, bounded = own, true
+	}
+	if !bounded || lacking == 0 {
+		return most
+	}
+	return max(bound-named, 0) / lacking
 }
 
 // podLevel returns what the containers of a pod may ask for together by its
@@ -62,11 +67,9 @@ func (n namespace) podLevel(spec *corev1.PodSpec, r corev1.ResourceName, named i
 // podMaximum returns the smallest maximum that a LimitRange sets for a pod.
 func (n namespace) podMaximum(r corev1.ResourceName) (int64, bool) {
 	least, found := int64(0), false
-	for _, lr := range fixes.Objects[*corev1.LimitRange](n.inv, n.name) {
-		for _, item := range lr.Spec.Limits {
-			if q, ok := item.Max[r]; ok && item.Type == corev1.LimitTypePod && (!found || valueOf(q, r) < least) {
-				least, found = valueOf(q, r), true
-			}
+	for item := range n.limits(corev1.LimitTypePod) {
+		if q, ok := item.Max[r]; ok && (!found || valueOf(q, r) < least) {
+			least, found = valueOf(q, r), true
 		}
 	}
 	return least, found

@@ -8,7 +8,11 @@ import "github.com/kubectl-harden/kubectl-harden/fixes"
 // refuses pods that name no requests, so the defaults come first.
 func Rules() []*fixes.Rule {
 	return []*fixes.Rule{
+		containerNoRequests(),
+		containerNoLimits(),
 		limitRangeMissing(),
 		quotaMissing(),
+		quotaPartial(),
+		quotaExceededSoon(),
 	}
 }

@@ -13,7 +13,7 @@ func TestRequestsAgreeWithKubernetes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	list := func() corev1.ResourceList {
 		out := corev1.ResourceList{}
-		for _, r := range requested() {
+		for _, r := range counted() {
 			if rng.IntN(2) == 0 {
 				out[r] = quantity(int64(rng.IntN(1000)), r)
 			}
@@ -73,9 +73,9 @@ func TestLimitsStandForRequests(t *testing.T) {
 func TestReadable(t *testing.T) {
 	for _, c := range []struct{ in, want amount }{
 		{amount{}, amount{}},
-		{amount{1, 1, 7}, amount{100, 64 * mebi, 7}},
-		{amount{4000, 4 * gibi, 0}, amount{4000, 4 * gibi, 0}},
-		{amount{4001, 4*gibi + 1, 0}, amount{5000, 5 * gibi, 0}},
+		{amount{1, 1, 1, 7}, amount{100, 64 * mebi, 64 * mebi, 7}},
+		{amount{4000, 4 * gibi, 0, 0}, amount{4000, 4 * gibi, 0, 0}},
+		{amount{4001, 4*gibi + 1, 9*gibi - 1, 0}, amount{5000, 5 * gibi, 9 * gibi, 0}},
 	} {
 		if got := c.in.readable(); got != c.want {
 			t.Errorf("%v: got %v, want %v", c.in, got, c.want)
@@ -85,10 +85,11 @@ func TestReadable(t *testing.T) {
 
 func TestAmountString(t *testing.T) {
 	for want, a := range map[string]amount{
-		"0 cpu, 0Mi memory, 0 pods":      {},
-		"0.005 cpu, 1Mi memory, 1 pod":   {5, 1, 1},
-		"1.2 cpu, 2.5Gi memory, 12 pods": {1200, 2560 * mebi, 12},
-		"3 cpu, 1023Mi memory, 2 pods":   {3000, 1023 * mebi, 2},
+		"0 cpu, 0Mi memory, 0 pods":                       {},
+		"0.005 cpu, 1Mi memory, 1 pod":                    {5, 1, 0, 1},
+		"1.2 cpu, 2.5Gi memory, 12 pods":                  {1200, 2560 * mebi, 0, 12},
+		"3 cpu, 1023Mi memory, 2 pods":                    {3000, 1023 * mebi, 0, 2},
+		"0 cpu, 0Mi memory, 5Gi ephemeral storage, 1 pod": {0, 0, 5 * gibi, 1},
 	} {
 		if got := a.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -2,10 +2,12 @@ package secrets
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/rbac"
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets/detect"
 )
 
@@ -17,7 +19,7 @@ func envSecret() *fixes.Rule {
 		Severity:   fixes.High,
 		Threats:    []fixes.Threat{fixes.InformationDisclosure},
 		References: []fixes.Reference{fixes.CIS("5.4.1"), fixes.NSA("Authentication and authorization"), fixes.OWASP("K08")},
-		Kinds:      append(fixes.WorkloadKinds(), fixes.KindSecret),
+		Kinds:      slices.Concat(fixes.WorkloadKinds(), rbac.Kinds(), []fixes.Kind{fixes.KindSecret}),
 		Docs:       envSecretDocs,
 		Check:      checkEnvSecret,
 	}
@@ -53,6 +55,15 @@ It was readable until now: rotate it.
     kubectl get deployments -o json | jq '.items[].spec.template.spec.containers[].env'
 `
 
+// restarts says what comes with a new revision.
+func restarts(p *fixes.Pass) []string {
+	risks := []string{"The pods restart."}
+	if p.Live {
+		risks = append(risks, "The revision before keeps the value, for kubectl rollout undo: the next scan finds it there (secret-residue).")
+	}
+	return risks
+}
+
 // sureness is the confidence from which a value is called a credential
 // without a doubt; below, the finding is less severe.
 const sureness = 0.8
@@ -86,23 +97,22 @@ func envFinding(p *fixes.Pass, w fixes.Workload, c fixes.Container, i, nth int, 
 		Key:    fmt.Sprintf("%s/%s#%d", c.Name, e.Name, nth),
 		Message: fmt.Sprintf("%s in container %s is a literal (%s): whoever may read %s can read it.",
 			e.Name, c.Name, v.Reason, w.Ref().Kind.Resource),
-		Evidence: v.Evidence,
+		Evidence: withReaders(p, w.Ref().Kind, w.Ref().Namespace, v.Evidence...),
 	}
 	if v.Confidence < sureness {
 		f.Severity = fixes.Medium
 	}
 	move := envMove{workload: w.Ref(), container: c.Name, name: e.Name, nth: nth}
 	fix := fixes.Fix{
-		Title:      "Move it to Secret " + secretRef(p.Inventory, w).NamespacedName(),
+		Title:      "Move it to Secret " + workloadSecretRef(p.Inventory, w).NamespacedName(),
 		Confidence: fixes.Safe,
 		Why:        "the process sees the same environment",
 		Risks:      []string{"The value was readable until now: rotate it."},
-		Creates:    []fixes.Ref{secretRef(p.Inventory, w)},
+		Creates:    []fixes.Ref{workloadSecretRef(p.Inventory, w)},
 		Edit:       move.edit,
 	}
-	switch w.Ref().Kind {
-	case fixes.KindDeployment, fixes.KindStatefulSet, fixes.KindDaemonSet:
-		fix.Risks = append(fix.Risks, "The pods restart.")
+	if w.Ref().Kind.Rolls() {
+		fix.Risks = append(fix.Risks, restarts(p)...)
 	}
 	switch {
 	case hasReference(e.Value):
@@ -114,22 +124,4 @@ func envFinding(p *fixes.Pass, w fixes.Workload, c fixes.Container, i, nth int, 
 	}
 	f.Fixes = []fixes.Fix{fix}
 	return f
-}
-
-// secretRef names the Secret that a workload's values move to.
-func secretRef(inv *fixes.Inventory, w fixes.Workload) fixes.Ref {
-	ref := fixes.Ref{Kind: fixes.KindSecret, Namespace: w.Object.GetNamespace()}
-	ref.Name = inv.FreeName(fixes.KindSecret, ref.Namespace, secretBase(w.Object.GetName()))
-	return ref
-}
-
-// maxObjectName is the length limit of a Secret's name (RFC 1123 subdomain).
-const maxObjectName = 253
-
-func secretBase(workload string) string {
-	const suffix = "-env"
-	if room := maxObjectName - len(suffix) - len("-99"); len(workload) > room {
-		workload = workload[:room]
-	}
-	return workload + suffix
 }

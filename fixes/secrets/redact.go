@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -16,8 +17,8 @@ const Mask = "••••••••"
 
 // Redact returns a copy of an object in which every value that is a
 // credential is masked: a Secret's data, and what looks like a credential in
-// environments, commands, ConfigMaps and annotations. It is a
-// [fixes.Redactor].
+// environments, commands, probes, hooks, ConfigMaps, annotations and labels. It
+// is a [fixes.Redactor].
 func Redact(obj fixes.Object) fixes.Object {
 	out := obj.DeepCopyObject().(fixes.Object)
 	switch o := out.(type) {
@@ -27,20 +28,46 @@ func Redact(obj fixes.Object) fixes.Object {
 		for key, value := range o.Data {
 			o.Data[key] = maskParts(key, value)
 		}
+		for key, value := range o.BinaryData {
+			if text, ok := asText(value); ok {
+				o.BinaryData[key] = []byte(maskParts(key, text))
+			}
+		}
+	case *appsv1.ControllerRevision:
+		if len(o.Data.Raw) > 0 {
+			o.Data.Raw = redactRevision(o.Data.Raw)
+		}
 	default:
 		if w, ok := fixes.AsWorkload(out); ok {
 			redactPod(w)
 		}
 	}
-	annotations := out.GetAnnotations()
+	redactMeta(out.GetAnnotations(), out.GetLabels())
+	return out
+}
+
+func redactMeta(annotations, labels map[string]string) {
 	for key, value := range annotations {
 		if key == corev1.LastAppliedConfigAnnotation {
 			annotations[key] = redactJSON(value)
 		} else {
-			annotations[key] = maskParts(key, value)
+			annotations[key] = maskMeta(key, value)
 		}
 	}
-	return out
+	for key, value := range labels {
+		if detect.Annotation(key, value).Secret {
+			labels[key] = Mask
+		}
+	}
+}
+
+// maskMeta masks an annotation: what looks like a credential in any place, and
+// what does there.
+func maskMeta(key, value string) string {
+	if masked := maskParts(key, value); masked != value || !detect.Annotation(key, value).Secret {
+		return masked
+	}
+	return Mask
 }
 
 // redactSecret masks all data. The masks stand in stringData, since data
@@ -57,11 +84,23 @@ func redactSecret(s *corev1.Secret) {
 }
 
 func redactPod(w fixes.Workload) {
+	redactMeta(w.Meta.Annotations, w.Meta.Labels)
 	for c := range w.Containers() {
 		for i := range c.Env {
 			c.Env[i].Value = maskParts(c.Env[i].Name, c.Env[i].Value)
 		}
 		maskCommand(c.Command, c.Args)
+		for h := range handlers(c.Container) {
+			if h.exec != nil {
+				maskCommand(h.exec.Command)
+			}
+			if h.httpGet == nil {
+				continue
+			}
+			for i, header := range h.httpGet.HTTPHeaders {
+				h.httpGet.HTTPHeaders[i].Value = maskParts(header.Name, header.Value)
+			}
+		}
 	}
 }
 
@@ -120,6 +159,20 @@ func redactJSON(text string) string {
 		return Mask
 	}
 	return string(out)
+}
+
+// redactRevision masks an old state of a workload. What cannot be read is masked
+// as a whole, in the form of an object still.
+func redactRevision(raw []byte) []byte {
+	var state map[string]any
+	if json.Unmarshal(raw, &state) == nil {
+		maskTree(state, false)
+		if out, err := json.Marshal(state); err == nil {
+			return out
+		}
+	}
+	out, _ := json.Marshal(map[string]string{"masked": Mask})
+	return out
 }
 
 // maskTree masks what [Redact] masks, in an object of any kind.

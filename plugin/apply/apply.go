@@ -1,21 +1,23 @@
-// Package apply writes a plan to a cluster: every change is dry-run on the
-// server before the first is written, each goes as a JSON Patch that holds
-// only for the object that was looked at, and what became of each is told.
+// Package apply writes plans to a cluster, and takes them back: every change
+// is dry-run on the server before the first is written; a journal has it
+// before the server does; each goes as a JSON Patch that holds only for the
+// object that was looked at; workloads change in waves whose rollouts are
+// watched; and what became of each is told.
 package apply
 
 import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/apply/journal"
+	"github.com/kubectl-harden/kubectl-harden/plugin/apply/rollout"
 	"github.com/kubectl-harden/kubectl-harden/plugin/client"
 )
 
@@ -30,20 +32,43 @@ var (
 	// ErrStale: objects have changed since they were looked at; nothing is
 	// written.
 	ErrStale = errors.New("the plan is stale: objects have changed since the scan; nothing was written")
-	// ErrPartial: some changes were written before one failed.
+	// ErrPartial: not every change is there, and some are.
 	ErrPartial = errors.New("the plan was applied in part")
+	// ErrRolledBack: it failed, and all is as it was.
+	ErrRolledBack = errors.New("the plan failed and was rolled back: all is as it was")
 )
 
 // Applier writes plans to a cluster.
 type Applier struct {
-	Client       *client.Client
-	FieldManager string
+	Client *client.Client
 	// Redact masks secrets in what the server says: it quotes the values that
 	// it refuses.
 	Redact fixes.Redactor
+	// Runs keeps the journals.
+	Runs *journal.Store
+	// Cluster and Program are noted in them.
+	Cluster journal.Cluster
+	Program string
+	// Settings say how changes are written. They are kept with the run, so that
+	// it is resumed as it was begun.
+	Settings journal.Settings
+	// Step, where it is not nil, is called at every boundary between two steps
+	// of a run. Tests end the process there.
+	Step func(name string)
 }
 
-// dryRunWorkers bounds the dry runs under way at a time.
+// The values of [journal.Settings.OnFailure]: what happens after a change has
+// failed. A rollout that fails is put back in any case.
+const (
+	// Stop leaves the rest as it is.
+	Stop = "stop"
+	// Continue goes on with what does not depend on it.
+	Continue = "continue"
+	// RollbackAll puts back all that the run has written.
+	RollbackAll = "rollback-all"
+)
+
+// dryRunWorkers bounds the requests under way at a time, where many are made.
 const dryRunWorkers = 8
 
 // DryRun asks the server about every change of a plan, and about a pod of
@@ -61,9 +86,7 @@ func (a *Applier) DryRun(ctx context.Context, plan *fixes.Plan, report func(fixe
 	go func() {
 		for i := range plan.Changes {
 			group.Go(func() error {
-				out := a.send(ctx, &plan.Changes[i], true)
-				out.Warnings = unexpected(plan, out)
-				outcomes[i] <- out
+				outcomes[i] <- a.ask(ctx, plan, &plan.Changes[i])
 				return nil
 			})
 		}
@@ -86,213 +109,41 @@ func (a *Applier) DryRun(ctx context.Context, plan *fixes.Plan, report func(fixe
 	return cmp.Or(ctx.Err(), failed)
 }
 
-// Write applies a plan that [Applier.DryRun] found acceptable, change by
-// change, in order. It stops at the first change that fails, and reports the
-// outcome of every change. After an interruption no further change is begun.
-func (a *Applier) Write(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
-	written := false
-	for i := range plan.Changes {
-		c := &plan.Changes[i]
-		if ctx.Err() != nil {
-			skipRest(plan.Changes[i:], "interrupted", report)
-			return errors.Join(partial(written, nil), ctx.Err())
-		}
-		report(fixes.Outcome{Change: c, State: fixes.Applying})
-		// A write that has begun is brought to its end: cut off in the middle,
-		// nobody would know whether it was made.
-		out := a.send(context.WithoutCancel(ctx), c, false)
-		out.Warnings = unexpected(plan, out)
-		report(out)
-		switch out.State {
-		case fixes.Applied:
-			written = true
-		case fixes.Unchanged:
-		default:
-			skipRest(plan.Changes[i+1:], "an earlier change failed", report)
-			if out.State == fixes.Stale && !written {
-				return ErrStale
-			}
-			if out.State == fixes.Unknown {
-				written = true
-			}
-			return partial(written, ErrRefused)
-		}
-	}
-	return nil
-}
-
-func partial(written bool, otherwise error) error {
-	if written {
-		return ErrPartial
-	}
-	return otherwise
-}
-
-func skipRest(changes []fixes.Change, why string, report func(fixes.Outcome)) {
-	for i := range changes {
-		report(fixes.Outcome{Change: &changes[i], State: fixes.NotAttempted, Detail: why})
-	}
-}
-
-// send writes one change, or asks about it, and gathers what the server says.
-func (a *Applier) send(ctx context.Context, c *fixes.Change, dryRun bool) fixes.Outcome {
-	var warnings client.Warnings
-	ctx = client.CollectWarnings(ctx, &warnings)
-	out := a.write(ctx, c, dryRun)
-	for _, w := range warnings.List() {
-		out.Warnings = append(out.Warnings, a.clean(c, w))
-	}
-	return out
-}
-
-func (a *Applier) write(ctx context.Context, c *fixes.Change, dryRun bool) fixes.Outcome {
-	done := fixes.Applied
-	if dryRun {
-		done = fixes.Checked
-	}
-	opts := client.WriteOptions{FieldManager: a.FieldManager, DryRun: dryRun}
-	var err error
-	if c.Action == fixes.Create {
-		_, err = a.Client.Create(ctx, c.After, opts)
-		if apierrors.IsAlreadyExists(err) {
-			return a.exists(ctx, c)
-		}
-	} else {
-		err = a.patch(ctx, c, opts)
-	}
-	out := fixes.Outcome{Change: c, State: done}
-	if err == nil && dryRun {
-		var warning string
-		if warning, err = a.checkPod(ctx, c); err != nil {
+// ask dry-runs a change.
+func (a *Applier) ask(ctx context.Context, plan *fixes.Plan, c *fixes.Change) fixes.Outcome {
+	w := a.send(ctx, c, true)
+	out := w.Outcome
+	switch {
+	case out.State != fixes.Checked:
+	case lifts(plan, c):
+		// What would refuse its pods now, or warns of them, is taken away before.
+		out.Warnings = slices.DeleteFunc(out.Warnings, func(w string) bool { return strings.HasPrefix(w, "would violate PodSecurity") })
+	default:
+		warning, err := a.checkPod(ctx, c)
+		if err != nil {
 			out.State, out.Detail = fixes.Failed, "its new pods would be refused: "+a.clean(c, err.Error())
-			return out
 		}
 		if warning != "" {
 			out.Warnings = append(out.Warnings, warning)
 		}
 	}
-	switch {
-	case err == nil:
-	case errors.Is(err, errStale):
-		out.State = fixes.Stale
-	case isRefusal(err):
-		out.State = fixes.Failed
-	case dryRun:
-		out.State = fixes.Failed // nothing was to be written
-	default:
-		out = a.find(ctx, c, done)
-	}
-	if err != nil && out.State != done && out.State != fixes.Unchanged {
-		out.Detail = a.clean(c, err.Error())
-	}
+	a.confirmLevel(ctx, plan, &out)
 	return out
 }
 
-// exists compares an object that is to be created with the one that is there.
-func (a *Applier) exists(ctx context.Context, c *fixes.Change) fixes.Outcome {
-	live, err := a.Client.Get(ctx, c.Object)
-	if err == nil && holds(live, c) {
-		return fixes.Outcome{Change: c, State: fixes.Unchanged}
-	}
-	return fixes.Outcome{Change: c, State: fixes.Failed,
-		Detail: fmt.Sprintf("%s is there already, with other content; scan again", c.Object)}
-}
-
-// find looks at what the server holds, after a write that nobody knows the
-// outcome of.
-func (a *Applier) find(ctx context.Context, c *fixes.Change, done fixes.State) fixes.Outcome {
-	out := fixes.Outcome{Change: c, State: fixes.Unknown}
-	live, err := a.Client.Get(ctx, c.Object)
-	if c.Action == fixes.Create {
+// lifts reports whether a plan takes back enforcement in a change's namespace
+// before it makes the change.
+func lifts(plan *fixes.Plan, c *fixes.Change) bool {
+	for i := range plan.Changes {
+		o := &plan.Changes[i]
 		switch {
-		case err == nil && holds(live, c):
-			out.State = done
-		case apierrors.IsNotFound(err):
-			out.State = fixes.Failed
-		}
-		return out
-	}
-	if err != nil {
-		return out
-	}
-	if c.HeldBy(live) {
-		out.State = done
-	} else if _, asItWas := c.Rebase(live); asItWas {
-		out.State = fixes.Failed
-	}
-	return out
-}
-
-// holds reports whether an object has all that the creation of it gives it.
-func holds(live fixes.Object, c *fixes.Change) bool {
-	got, err := fixes.Change{After: live}.Manifest()
-	if err != nil {
-		return false
-	}
-	want, err := c.Manifest()
-	if err != nil {
-		return false
-	}
-	delete(want, "metadata")
-	return contains(got, want)
-}
-
-// contains reports whether got has every field of want; the server adds
-// defaults.
-func contains(got, want any) bool {
-	switch w := want.(type) {
-	case map[string]any:
-		g, ok := got.(map[string]any)
-		if !ok {
+		case o == c:
 			return false
+		case o.Stage() == fixes.Enforcement && (o.Object.Namespace == c.Object.Namespace || o.Object.Kind == fixes.KindNamespace && o.Object.Name == c.Object.Namespace):
+			return true
 		}
-		for key, v := range w {
-			if !contains(g[key], v) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		g, ok := got.([]any)
-		if !ok || len(g) != len(w) {
-			return false
-		}
-		for i := range w {
-			if !contains(g[i], w[i]) {
-				return false
-			}
-		}
-		return true
 	}
-	return reflect.DeepEqual(got, want)
-}
-
-// isRefusal reports whether the server answered and said no, so that the
-// object is as it was.
-func isRefusal(err error) bool {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return false
-	}
-	code := status.Status().Code
-	return code >= 400 && code < 500 && !apierrors.IsTimeout(err)
-}
-
-// unexpected returns the warnings without those about pods that the plan is
-// about to replace: when a namespace's level is raised, Pod Security Admission
-// warns of every pod that runs, a line each after a first one.
-func unexpected(plan *fixes.Plan, out fixes.Outcome) []string {
-	if out.Change.Object.Kind != fixes.KindNamespace {
-		return out.Warnings
-	}
-	replaced := slices.ContainsFunc(plan.Changes, func(c fixes.Change) bool {
-		return c.Object.Namespace == out.Change.Object.Name && c.Restarts()
-	})
-	first := slices.IndexFunc(out.Warnings, func(w string) bool { return strings.HasPrefix(w, "existing pods in namespace") })
-	if !replaced || first < 0 {
-		return out.Warnings
-	}
-	return out.Warnings[:first]
+	return false
 }
 
 // clean makes a text of the server one line, without the secrets of the
@@ -305,4 +156,19 @@ func (a *Applier) clean(c *fixes.Change, text string) string {
 		}
 	}
 	return fixes.Clean(text)
+}
+
+// watcher returns what watches the rollout of a change.
+func (a *Applier) watcher(c *fixes.Change) *rollout.Watcher {
+	return &rollout.Watcher{
+		Client: a.Client, Timeout: a.Settings.RolloutTimeout,
+		Soak:  min(max(a.Settings.Settle, time.Nanosecond), rollout.DefaultSoak),
+		Clean: func(text string) string { return a.clean(c, text) },
+	}
+}
+
+func (a *Applier) step(name string) {
+	if a.Step != nil {
+		a.Step(name)
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes/catalog"
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
 	"github.com/kubectl-harden/kubectl-harden/plugin/apply"
+	"github.com/kubectl-harden/kubectl-harden/plugin/apply/journal"
 	"github.com/kubectl-harden/kubectl-harden/plugin/client"
 	"github.com/kubectl-harden/kubectl-harden/plugin/source"
 	"github.com/kubectl-harden/kubectl-harden/testdata/cluster"
@@ -27,13 +28,41 @@ var (
 	api     *client.Client
 )
 
+// stages make pods fail that have the label fate, and leave those of the name
+// solo to be deleted by the server alone: kwok deletes by name, and may hit a
+// pod that was made anew. Those that end slowly take three seconds.
+var stages = cluster.WithStages(cluster.CrashLoop("fate", "crash"), cluster.NotReady("fate", "not-ready"), `
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {name: pod-deleted-by-the-server}
+spec:
+  resourceRef: {apiGroup: v1, kind: Pod}
+  weight: 1000000
+  selector:
+    matchLabels: {app: solo}
+    matchExpressions: [{key: .metadata.deletionTimestamp, operator: Exists}]
+  next: {}
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {name: pod-ends-slowly}
+spec:
+  resourceRef: {apiGroup: v1, kind: Pod}
+  weight: 1000000
+  selector:
+    matchLabels: {ends: slowly}
+    matchExpressions: [{key: .metadata.deletionTimestamp, operator: Exists}]
+  delay: {durationMilliseconds: 3000}
+  next: {delete: true}
+`)
+
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
 	var err error
-	if control, err = cluster.New(ctx, ""); err != nil {
+	if control, err = cluster.New(ctx, "", stages); err != nil {
 		fmt.Fprintln(os.Stderr, "control plane:", err)
 		return 1
 	}
@@ -77,7 +106,7 @@ spec:
 
 func scan(t *testing.T, namespace string) *fixes.Plan {
 	t.Helper()
-	result, err := source.Scan(t.Context(), &source.Cluster{Client: api, Namespace: namespace}, catalog.Rules(), nil)
+	result, err := source.Scan(t.Context(), &source.Cluster{Client: api, Namespace: namespace}, nil, catalog.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +120,21 @@ func scan(t *testing.T, namespace string) *fixes.Plan {
 	return plan
 }
 
-func applier() *apply.Applier {
-	return &apply.Applier{Client: api, FieldManager: apply.FieldManager, Redact: secrets.Redact}
+func applier(t *testing.T) *apply.Applier {
+	t.Helper()
+	return &apply.Applier{
+		Client: api, Redact: secrets.Redact, Runs: journal.Open(t.TempDir()),
+		Settings: journal.Settings{WaveSize: 5, OnFailure: apply.Stop, FieldManager: apply.FieldManager},
+	}
+}
+
+// write makes a plan's changes.
+func write(ctx context.Context, a *apply.Applier, plan *fixes.Plan, report func(fixes.Outcome)) error {
+	run, err := a.Begin(plan)
+	if err != nil {
+		return err
+	}
+	return run.Do(ctx, nil, report)
 }
 
 // outcomes gathers the last state of each change, in order.
@@ -137,13 +179,13 @@ func exists(t *testing.T, namespace, what string) bool {
 func TestWrite(t *testing.T) {
 	namespace, plan := shop(t)
 	var got outcomes
-	if err := applier().DryRun(t.Context(), plan, got.report); err != nil {
+	if err := applier(t).DryRun(t.Context(), plan, got.report); err != nil {
 		t.Fatal(err)
 	}
 	if exists(t, namespace, "secret/web-env") {
 		t.Fatal("a dry run wrote")
 	}
-	if err := applier().Write(t.Context(), plan, got.report); err != nil {
+	if err := write(t.Context(), applier(t), plan, got.report); err != nil {
 		t.Fatal(err)
 	}
 	for i, s := range got.states() {
@@ -160,7 +202,7 @@ func TestWrite(t *testing.T) {
 	// Whoever does it again finds what was created, and patches that no longer
 	// hold.
 	var again outcomes
-	err := applier().DryRun(t.Context(), plan, again.report)
+	err := applier(t).DryRun(t.Context(), plan, again.report)
 	if !errors.Is(err, apply.ErrStale) || again.of("Secret").State != fixes.Unchanged {
 		t.Errorf("again: %v %v", err, again.states())
 	}
@@ -176,8 +218,11 @@ func TestWarnings(t *testing.T) {
 			ns.Labels["pod-security.kubernetes.io/enforce"] = "restricted"
 		}
 	}
+	for _, c := range plan.Choices {
+		c.Fix.Confidence = fixes.Review // a safe one is refused
+	}
 	var got outcomes
-	if err := applier().DryRun(t.Context(), plan, got.report); err != nil {
+	if err := applier(t).DryRun(t.Context(), plan, got.report); err != nil {
 		t.Fatal(err)
 	}
 	if w := got.of("Namespace").Warnings; len(w) == 0 || !strings.Contains(strings.Join(w, " "), "restricted") {
@@ -213,10 +258,10 @@ func TestMeanwhile(t *testing.T) {
 			c.change(t, namespace)
 			before := control.Kubectl(t, "get", "deployment", "-n", namespace, "-o", "jsonpath={.items[*].spec}")
 			var got outcomes
-			err := applier().DryRun(t.Context(), plan, got.report)
+			err := applier(t).DryRun(t.Context(), plan, got.report)
 			if !c.stale {
 				if err == nil {
-					err = applier().Write(t.Context(), plan, got.report)
+					err = write(t.Context(), applier(t), plan, got.report)
 				}
 				if err != nil || got.of("Deployment").State != fixes.Applied {
 					t.Fatalf("%v %v", err, got.of("Deployment"))
@@ -244,7 +289,7 @@ func TestRefused(t *testing.T) {
 		want          error
 	}{
 		{"always", "false", apply.ErrRefused},
-		{"write", "request.?dryRun.orValue(false)", apply.ErrPartial},
+		{"write", "request.?dryRun.orValue(false)", apply.ErrRolledBack},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			namespace, plan := shop(t)
@@ -273,12 +318,12 @@ spec: {policyName: `+policy+`, validationActions: [Deny]}
 			enforced(t, namespace)
 
 			var got outcomes
-			err := applier().DryRun(t.Context(), plan, got.report)
-			if errors.Is(c.want, apply.ErrPartial) {
+			err := applier(t).DryRun(t.Context(), plan, got.report)
+			if errors.Is(c.want, apply.ErrRolledBack) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				err = applier().Write(t.Context(), plan, got.report)
+				err = write(t.Context(), applier(t), plan, got.report)
 			}
 			if !errors.Is(err, c.want) {
 				t.Errorf("error %v, want %v", err, c.want)
@@ -287,15 +332,16 @@ spec: {policyName: `+policy+`, validationActions: [Deny]}
 			if refused.State != fixes.Failed || !strings.Contains(refused.Detail, "never with "+secrets.Mask) || strings.Contains(refused.Detail, password) {
 				t.Errorf("%+v", refused)
 			}
-			if errors.Is(c.want, apply.ErrPartial) {
-				if !exists(t, namespace, "secret/web-env") || got.of("Secret").State != fixes.Applied {
-					t.Error("what came before the refusal was not written")
+			if errors.Is(c.want, apply.ErrRolledBack) {
+				if got.of("Secret").State != fixes.RolledBack {
+					t.Error("what was made for the refused change is not rolled back")
 				}
 				if s := got.of("NetworkPolicy").State; s != fixes.NotAttempted {
 					t.Errorf("what comes after the refusal is %s", s)
 				}
-			} else if exists(t, namespace, "secret/web-env") {
-				t.Error("something was written")
+			}
+			if exists(t, namespace, "secret/web-env") {
+				t.Error("the Secret of the refused change is there")
 			}
 			if exists(t, namespace, "networkpolicy/default-deny") {
 				t.Error("the run went on after the refusal")
@@ -336,10 +382,40 @@ spec: {hard: {pods: "1"}}
 		}
 	}
 	var got outcomes
-	err := applier().DryRun(t.Context(), plan, got.report)
+	err := applier(t).DryRun(t.Context(), plan, got.report)
 	refused := got.of("Deployment")
 	if !errors.Is(err, apply.ErrRefused) || !strings.Contains(refused.Detail, "its new pods would be refused") || !strings.Contains(refused.Detail, "exceeded quota") {
 		t.Errorf("%v %+v", err, refused)
+	}
+}
+
+// TestPodsRefusedBefore says of a workload whose pods the server refuses before
+// the change too that it is so, and lets the rest go on.
+func TestPodsRefusedBefore(t *testing.T) {
+	namespace, _ := shop(t)
+	control.Apply(t, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: lost, namespace: `+namespace+`}
+spec:
+  selector: {matchLabels: {app: lost}}
+  template:
+    metadata: {labels: {app: lost}}
+    spec:
+      serviceAccountName: nobody
+      containers: [{name: main, image: example.com/lost:1}]
+`)
+	var got outcomes
+	if err := applier(t).DryRun(t.Context(), scan(t, namespace), got.report); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range got.last {
+		warned := slices.ContainsFunc(out.Warnings, func(w string) bool {
+			return strings.Contains(w, "refused now already") && strings.Contains(w, `"nobody" not found`)
+		})
+		if lost := out.Change.Object.Name == "lost"; out.State != fixes.Checked || warned != lost {
+			t.Errorf("%s: %v %q", out.Change.Object, out.State, out.Warnings)
+		}
 	}
 }
 
@@ -356,13 +432,14 @@ spec:
   template:
     metadata: {labels: {app: db}}
     spec:
+      volumes: [{name: data, emptyDir: {}}] # the claim takes its place
       containers: [{name: db, image: "example.com/db:1", volumeMounts: [{name: data, mountPath: /data}]}]
   volumeClaimTemplates:
   - metadata: {name: data}
     spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 `)
 	var got outcomes
-	if err := applier().DryRun(t.Context(), scan(t, namespace), got.report); err != nil {
+	if err := applier(t).DryRun(t.Context(), scan(t, namespace), got.report); err != nil {
 		t.Errorf("%v %+v", err, got.of("StatefulSet"))
 	}
 }
@@ -372,7 +449,7 @@ func TestExists(t *testing.T) {
 	namespace, plan := shop(t)
 	control.Kubectl(t, "create", "secret", "generic", "web-env", "-n", namespace, "--from-literal=DB_PASSWORD=other")
 	var got outcomes
-	err := applier().DryRun(t.Context(), plan, got.report)
+	err := applier(t).DryRun(t.Context(), plan, got.report)
 	if !errors.Is(err, apply.ErrRefused) || got.of("Secret").State != fixes.Failed || !strings.Contains(got.of("Secret").Detail, "there already") {
 		t.Errorf("%v %+v", err, got.of("Secret"))
 	}
@@ -388,7 +465,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var got outcomes
-	err := applier().Write(ctx, plan, func(out fixes.Outcome) {
+	err := write(ctx, applier(t), plan, func(out fixes.Outcome) {
 		got.report(out)
 		if out.State == fixes.Applied {
 			cancel()

@@ -48,7 +48,7 @@ func TestAnswerLost(t *testing.T) {
 				t.Fatal(err)
 			}
 			config.Wrap(func(rt http.RoundTripper) http.RoundTripper { return lossy{rt, arrives} })
-			lost := applier()
+			lost := applier(t)
 			if lost.Client, err = client.New(rest.CopyConfig(config)); err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestAnswerLost(t *testing.T) {
 					}
 				}
 				var got outcomes
-				err := lost.Write(t.Context(), one, got.report)
+				err := write(t.Context(), lost, one, got.report)
 				out := got.of(kind)
 				if arrives && (err != nil || out.State != fixes.Applied) {
 					t.Errorf("%s: %v %+v", kind, err, out)

@@ -13,44 +13,78 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/plugin/client"
 )
 
-// errStale: the object is not the one that was looked at, in what the change
-// touches.
-var errStale = errors.New("it has changed since the scan in what the fix touches, or was replaced; scan again")
-
-// rebaseAttempts bounds the tries against an object that keeps changing.
-const rebaseAttempts = 5
+// The ways in which a patch does not go through that are no refusal.
+var (
+	// errStale: the object is not the one that was looked at, in what the
+	// change touches.
+	errStale = errors.New("it has changed since the scan in what the fix touches, or was replaced; scan again")
+	// errHeld: the object holds what the change makes of it, by another's hand.
+	errHeld = errors.New("the object holds it already")
+)
 
 // patch sends a change. When the object has changed since it was looked at,
 // the same minimal difference is tried on the object as it is now; if its
 // guards no longer hold there, the change is stale.
-func (a *Applier) patch(ctx context.Context, c *fixes.Change, opts client.WriteOptions) error {
+func (a *Applier) patch(ctx context.Context, c *fixes.Change, opts client.WriteOptions) (fixes.Object, error) {
 	current := *c
-	for range rebaseAttempts {
+	for range attempts {
 		body, err := current.JSONPatch()
 		if err != nil {
-			return err
+			return nil, err
 		}
-		_, err = a.Client.Patch(ctx, c.Object, body, opts)
+		obj, err := a.Client.Patch(ctx, c.Object, body, opts)
 		switch {
 		case apierrors.IsNotFound(err):
-			return errStale
+			return nil, errStale
 		case !isGuardFailure(err):
-			return err
+			return obj, err
 		}
 		live, err := a.Client.Get(ctx, c.Object)
 		if apierrors.IsNotFound(err) {
-			return errStale
+			return nil, errStale
 		}
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if !opts.DryRun && live.GetUID() == c.Before.GetUID() && c.HeldBy(live) {
+			if a.wrote(live) {
+				return live, nil // by a request whose answer was lost, and that was sent again
+			}
+			return live, errHeld
 		}
 		rebased, ok := c.Rebase(live)
-		if !ok || rebased.SameBase(current) {
-			return errStale
+		if !ok || rebased.SameBase(current) || live.GetDeletionTimestamp() != nil {
+			return nil, errStale
 		}
 		current = rebased
 	}
-	return errStale
+	return nil, errStale
+}
+
+// whyStale says what has changed since the scan, and by whom.
+func (a *Applier) whyStale(ctx context.Context, c *fixes.Change, otherwise string) string {
+	if c.Before == nil {
+		return otherwise
+	}
+	live, err := a.Client.Get(ctx, c.Object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return "it was deleted since the scan; scan again"
+	case err != nil:
+		return otherwise
+	case live.GetUID() != c.Before.GetUID():
+		return "it was deleted since the scan, and another of its name made; scan again"
+	case live.GetDeletionTimestamp() != nil:
+		return "it is being deleted; scan again"
+	}
+	var changed []string
+	for _, f := range c.Drift(live) {
+		changed = append(changed, f.String())
+	}
+	if len(changed) == 0 {
+		return otherwise
+	}
+	return fixes.Clean("changed since the scan: "+strings.Join(changed, ", ")) + "; scan again"
 }
 
 // isGuardFailure reports whether a test operation of a JSON Patch failed. The

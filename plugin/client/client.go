@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,6 +35,9 @@ type Client struct {
 
 	mu      sync.Mutex
 	byGroup map[schema.GroupVersion]rest.Interface
+
+	discovering sync.Mutex // held while served is asked for
+	served      *served
 }
 
 // New returns a client for a configuration, which it does not change.
@@ -55,10 +60,9 @@ func New(config *rest.Config) (*Client, error) {
 // Host returns the server's address.
 func (c *Client) Host() string { return c.config.Host }
 
-func (c *Client) group(kind fixes.Kind) (rest.Interface, error) {
+func (c *Client) group(gv schema.GroupVersion, custom bool) (rest.Interface, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	gv := kind.GVK().GroupVersion()
 	if r, ok := c.byGroup[gv]; ok {
 		return r, nil
 	}
@@ -67,6 +71,9 @@ func (c *Client) group(kind fixes.Kind) (rest.Interface, error) {
 	config.APIPath = "/apis"
 	if gv.Group == "" {
 		config.APIPath = "/api"
+	}
+	if custom { // such objects have no protobuf
+		config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	}
 	r, err := rest.RESTClientForConfigAndClient(config, c.http)
 	if err != nil {
@@ -79,11 +86,7 @@ func (c *Client) group(kind fixes.Kind) (rest.Interface, error) {
 // ServerVersion asks the server what it is. It is the cheapest call that
 // shows whether the server is there and takes the credentials.
 func (c *Client) ServerVersion(ctx context.Context) (*version.Info, error) {
-	r, err := c.group(fixes.KindNamespace)
-	if err != nil {
-		return nil, err
-	}
-	body, err := r.Get().AbsPath("/version").Do(ctx).Raw()
+	body, err := c.Raw(ctx, "/version")
 	if err != nil {
 		return nil, err
 	}
@@ -94,23 +97,32 @@ func (c *Client) ServerVersion(ctx context.Context) (*version.Info, error) {
 	return &info, nil
 }
 
-// List calls each for the objects of every page of a kind, in a namespace or
-// (when it is empty) everywhere.
-func (c *Client) List(ctx context.Context, kind fixes.Kind, namespace string, each func([]fixes.Object)) error {
-	r, err := c.group(kind)
+// Raw reads a path of the API, which may end in a query, as it is answered, in
+// JSON where the server has the choice.
+func (c *Client) Raw(ctx context.Context, path string) ([]byte, error) {
+	r, err := c.group(schema.GroupVersion{Version: "v1"}, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	listKind := kind.GVK()
-	listKind.Kind += "List"
+	path, query, _ := strings.Cut(path, "?")
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	req := r.Get().AbsPath(path).SetHeader("Accept", runtime.ContentTypeJSON)
+	for name := range params {
+		req = req.Param(name, params.Get(name))
+	}
+	return req.Do(ctx).Raw()
+}
+
+// List calls each for the objects of every page of a kind, in a namespace or
+// (when it is empty) everywhere. There are none of a custom kind that the
+// server has not got.
+func (c *Client) List(ctx context.Context, kind fixes.Kind, namespace string, each func([]fixes.Object)) error {
 	opts := metav1.ListOptions{Limit: PageSize}
 	for {
-		list, err := scheme.Scheme.New(listKind)
-		if err != nil {
-			return err
-		}
-		err = r.Get().NamespaceIfScoped(namespace, kind.Namespaced && namespace != "").Resource(kind.Resource).
-			VersionedParams(&opts, scheme.ParameterCodec).Do(ctx).Into(list)
+		objects, next, err := c.page(ctx, kind, namespace, opts)
 		if opts.Continue != "" && apierrors.IsResourceExpired(err) {
 			// The rest of the pages is gone: ask again, for all at once.
 			opts = metav1.ListOptions{}
@@ -119,28 +131,63 @@ func (c *Client) List(ctx context.Context, kind fixes.Kind, namespace string, ea
 		if err != nil {
 			return err
 		}
-		items, err := meta.ExtractList(list)
-		if err != nil {
-			return err
-		}
-		objects := make([]fixes.Object, len(items))
-		for i, item := range items {
-			objects[i] = item.(fixes.Object)
-		}
 		each(objects)
-		page, err := meta.ListAccessor(list)
-		if err != nil {
-			return err
-		}
-		if opts.Continue = page.GetContinue(); opts.Continue == "" {
+		if opts.Continue = next; next == "" {
 			return nil
 		}
 	}
 }
 
+// page returns a page of objects, and what asks for the next one, if there is
+// one.
+func (c *Client) page(ctx context.Context, kind fixes.Kind, namespace string, opts metav1.ListOptions) (objects []fixes.Object, next string, err error) {
+	version, served, err := c.version(ctx, kind)
+	if err != nil || !served {
+		return nil, "", err
+	}
+	gv := schema.GroupVersion{Group: kind.Group, Version: version}
+	r, err := c.group(gv, kind.Custom())
+	if err != nil {
+		return nil, "", err
+	}
+	result := r.Get().NamespaceIfScoped(namespace, kind.Namespaced && namespace != "").Resource(kind.Resource).
+		SpecificallyVersionedParams(&opts, scheme.ParameterCodec, paramsVersion).Do(ctx)
+	if kind.Custom() {
+		objects, next, err := customPage(kind, result)
+		if missing(kind, err) {
+			return nil, "", nil
+		}
+		return objects, next, err
+	}
+	list, err := scheme.Scheme.New(gv.WithKind(kind.Name + "List"))
+	if err != nil {
+		return nil, "", err
+	}
+	if err := result.Into(list); err != nil {
+		return nil, "", err
+	}
+	items, err := meta.ExtractList(list)
+	if err != nil {
+		return nil, "", err
+	}
+	objects = make([]fixes.Object, len(items))
+	for i, item := range items {
+		objects[i] = item.(fixes.Object)
+	}
+	page, err := meta.ListAccessor(list)
+	if err != nil {
+		return nil, "", err
+	}
+	return objects, page.GetContinue(), nil
+}
+
+// paramsVersion is the version whose options a query is written in. All groups
+// take them, and custom groups are in no scheme.
+var paramsVersion = schema.GroupVersion{Version: "v1"}
+
 // Get reads one object.
 func (c *Client) Get(ctx context.Context, ref fixes.Ref) (fixes.Object, error) {
-	req, err := c.request(http.MethodGet, ref)
+	req, err := c.request(ctx, http.MethodGet, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -167,27 +214,36 @@ func (c *Client) Create(ctx context.Context, obj fixes.Object, o WriteOptions) (
 	ref := fixes.RefOf(obj)
 	collection := ref
 	collection.Name = ""
-	req, err := c.request(http.MethodPost, collection)
+	req, err := c.request(ctx, http.MethodPost, collection)
 	if err != nil {
 		return nil, err
 	}
-	req = req.VersionedParams(&metav1.CreateOptions{FieldManager: o.FieldManager, DryRun: o.dryRun()}, scheme.ParameterCodec).Body(obj)
+	opts := &metav1.CreateOptions{FieldManager: o.FieldManager, DryRun: o.dryRun()}
+	req = req.SpecificallyVersionedParams(opts, scheme.ParameterCodec, paramsVersion)
+	if req, err = body(req, ref.Kind, obj); err != nil {
+		return nil, err
+	}
 	return into(ctx, req, ref)
 }
 
 // Patch applies a JSON Patch to an object.
 func (c *Client) Patch(ctx context.Context, ref fixes.Ref, patch []byte, o WriteOptions) (fixes.Object, error) {
-	req, err := c.request(http.MethodPatch, ref)
+	req, err := c.request(ctx, http.MethodPatch, ref)
 	if err != nil {
 		return nil, err
 	}
-	req = req.VersionedParams(&metav1.PatchOptions{FieldManager: o.FieldManager, DryRun: o.dryRun()}, scheme.ParameterCodec).
+	opts := &metav1.PatchOptions{FieldManager: o.FieldManager, DryRun: o.dryRun()}
+	req = req.SpecificallyVersionedParams(opts, scheme.ParameterCodec, paramsVersion).
 		SetHeader("Content-Type", string(types.JSONPatchType)).Body(patch)
 	return into(ctx, req, ref)
 }
 
-func (c *Client) request(verb string, ref fixes.Ref) (*rest.Request, error) {
-	r, err := c.group(ref.Kind)
+func (c *Client) request(ctx context.Context, verb string, ref fixes.Ref) (*rest.Request, error) {
+	version, _, err := c.version(ctx, ref.Kind)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.group(schema.GroupVersion{Group: ref.Kind.Group, Version: version}, ref.Kind.Custom())
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +254,23 @@ func (c *Client) request(verb string, ref fixes.Ref) (*rest.Request, error) {
 	return req, nil
 }
 
+// body gives a request a body: of a custom kind as JSON, since no scheme knows
+// the kind or its group's options.
+func body(req *rest.Request, kind fixes.Kind, v runtime.Object) (*rest.Request, error) {
+	if !kind.Custom() {
+		return req.Body(v), nil
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return req.SetHeader("Content-Type", runtime.ContentTypeJSON).Body(text), nil
+}
+
 func into(ctx context.Context, req *rest.Request, ref fixes.Ref) (fixes.Object, error) {
+	if ref.Kind.Custom() {
+		return customObject(ref.Kind, req.Do(ctx))
+	}
 	obj, err := scheme.Scheme.New(ref.Kind.GVK())
 	if err != nil {
 		return nil, err

@@ -80,10 +80,10 @@ func TestKustomizeIsExact(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got[r.GetKind()+" "+r.GetNamespace()+"/"+r.GetName()] = asJSON(t, m)
+				got[r.GetGvk().Group+" "+r.GetKind()+" "+r.GetNamespace()+"/"+r.GetName()] = asJSON(t, m)
 			}
 			for _, c := range plan.Changes {
-				key := c.Object.Kind.Name + " " + c.Object.Namespace + "/" + c.Object.Name
+				key := c.Object.Kind.Group + " " + c.Object.Kind.Name + " " + c.Object.Namespace + "/" + c.Object.Name
 				if c.Object.Kind == fixes.KindSecret {
 					if _, there := got[key]; there {
 						t.Errorf("the kustomization holds %s", key)

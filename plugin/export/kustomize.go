@@ -10,7 +10,11 @@ import (
 	"regexp"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/export/forms"
+	"github.com/kubectl-harden/kubectl-harden/plugin/export/sops"
 )
 
 // The files and folders of an exported kustomization.
@@ -25,9 +29,10 @@ const (
 // Kustomize writes the plan into a folder as a kustomization: the objects as
 // they are in base/, a patch for each in patches/, new objects in resources/.
 //
-// No secret is in a file that is meant for Git. Secrets that the plan creates
-// go to secrets.yaml, mode 0600 and named in .gitignore; and a value that the
-// plan takes out of an object is left out of the base already.
+// No secret is in a file that is meant for Git. Secrets go to secrets.yaml,
+// mode 0600 and named in .gitignore, unless their form is one that holds no
+// plain text; and a value that the plan takes out of an object is left out of
+// the base already.
 //
 // The folder is made if it is not there, and must be empty. It is filled under
 // another name and renamed at the end, so that it is whole or not there.
@@ -93,14 +98,16 @@ type target struct {
 func writeKustomization(dir string, plan *fixes.Plan, redact fixes.Redactor) error {
 	w := folder{dir: dir, used: map[string]bool{}}
 	k := kustomization{APIVersion: "kustomize.config.k8s.io/v1beta1", Kind: "Kustomization"}
+	about := contents{kinds: map[fixes.Kind]bool{}, entries: forms.Entries(plan)}
 	var secrets bytes.Buffer
 	if err := checkUnique(plan); err != nil {
 		return err
 	}
 	for _, c := range plan.Changes {
 		switch {
-		case c.Object.Kind == fixes.KindSecret && c.Action == fixes.Create:
-			manifest, err := c.Manifest()
+		case c.Action == fixes.Delete: // an old revision, which Git does not hold
+		case forms.Plain(c):
+			manifest, err := c.ApplyManifest()
 			if err != nil {
 				return err
 			}
@@ -120,6 +127,10 @@ func writeKustomization(dir string, plan *fixes.Plan, redact fixes.Redactor) err
 				return err
 			}
 			k.Resources = append(k.Resources, path)
+			about.kinds[c.Object.Kind] = true
+			if sops.Encrypted(manifest) {
+				about.encrypted = append(about.encrypted, path)
+			}
 		default:
 			base, patched, err := w.patched(c, redact)
 			if err != nil {
@@ -136,7 +147,8 @@ func writeKustomization(dir string, plan *fixes.Plan, redact fixes.Redactor) err
 			return err
 		}
 	}
-	if err := w.file("README.md", []byte(readme(secrets.Len() > 0, len(k.Resources) > 0)), 0o644); err != nil {
+	about.plain, about.resources = secrets.Len() > 0, len(k.Resources) > 0
+	if err := w.file("README.md", []byte(about.readme()), 0o644); err != nil {
 		return err
 	}
 	return w.yaml(kustomizationFile, k)
@@ -151,23 +163,6 @@ func checkUnique(plan *fixes.Plan) error {
 		}
 	}
 	return nil
-}
-
-func readme(secrets, resources bool) string {
-	var b strings.Builder
-	b.WriteString("# Fixes exported by kubectl harden\n\nRead them, then apply them in this order:\n\n")
-	if secrets {
-		b.WriteString("    kubectl apply -f " + secretsFile + "    # plain text: not for Git; delete it afterwards\n")
-	}
-	if resources {
-		b.WriteString("    kubectl apply -k .\n")
-	}
-	b.WriteString(`
-base/ holds the objects as they were found. Where you have their source, point
-"resources" in kustomization.yaml there instead, and keep patches/ and
-resources/. Values that move into a Secret are left out of base/ already.
-`)
-	return b.String()
 }
 
 // folder writes the files of an export.
@@ -192,8 +187,18 @@ func (w folder) patched(c fixes.Change, redact fixes.Redactor) (string, patch, e
 	}
 	path := w.name(patchesDir, c.Object)
 	return basePath, patch{path, target{
-		c.Object.Kind.Group, c.Object.Kind.Version, c.Object.Kind.Name, anchor(c.Object.Name), anchor(c.Object.Namespace),
+		c.Object.Kind.Group, versionOf(base, c.Object.Kind), c.Object.Kind.Name, anchor(c.Object.Name), anchor(c.Object.Namespace),
 	}}, w.file(path, text, 0o644)
+}
+
+// versionOf returns the version of a manifest: that of a custom object is its
+// own.
+func versionOf(manifest map[string]any, kind fixes.Kind) string {
+	apiVersion, _ := manifest["apiVersion"].(string)
+	if gv, err := schema.ParseGroupVersion(apiVersion); err == nil && gv.Version != "" {
+		return gv.Version
+	}
+	return kind.Version
 }
 
 // anchor makes kustomize, which reads a target's fields as regular

@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
@@ -29,11 +30,14 @@ func baseManifest(c fixes.Change, redact fixes.Redactor) (map[string]any, error)
 	if err != nil {
 		return nil, err
 	}
-	dropRemovedSecrets(before, masked, after)
+	withoutRemoved(before, masked, after)
 	return before, nil
 }
 
-func dropRemovedSecrets(before, masked, after any) {
+// withoutRemoved returns an object without the secret values that the object
+// after the change does not hold in the same place: a field is left out, an
+// element of a list is as it will be, or masked. masked is the object redacted.
+func withoutRemoved(before, masked, after any) any {
 	switch b := before.(type) {
 	case map[string]any:
 		m, _ := masked.(map[string]any)
@@ -43,18 +47,61 @@ func dropRemovedSecrets(before, masked, after any) {
 				delete(b, key)
 				continue
 			}
-			dropRemovedSecrets(b[key], m[key], a[key])
+			b[key] = withoutRemoved(b[key], m[key], a[key])
 		}
 	case []any:
 		m, _ := masked.([]any)
 		a, _ := after.([]any)
-		if len(m) != len(b) || len(a) != len(b) {
-			return
+		if len(m) != len(b) {
+			return masked // redaction keeps lists as long as they are
 		}
-		for i := range b {
-			dropRemovedSecrets(b[i], m[i], a[i])
+		for i, was := range slices.Clone(b) {
+			b[i] = withoutRemoved(was, m[i], counterpart(b, i, was, a))
+		}
+	case string:
+		if m, _ := masked.(string); m != b && after != before {
+			if a, ok := after.(string); ok {
+				return a
+			}
+			return m
 		}
 	}
+	return before
+}
+
+// counterpart finds in a changed list what an element has become: by its name,
+// counted where names repeat; else by its value; else by its place in a list of
+// the same length.
+func counterpart(list []any, i int, element any, after []any) any {
+	if named, ok := element.(map[string]any); ok && named["name"] != nil {
+		same := func(v any) bool {
+			m, ok := v.(map[string]any)
+			return ok && m["name"] == named["name"]
+		}
+		nth := 0
+		for _, before := range list[:i] {
+			if same(before) {
+				nth++
+			}
+		}
+		for _, v := range after {
+			if !same(v) {
+				continue
+			}
+			if nth == 0 {
+				return v
+			}
+			nth--
+		}
+		return nil
+	}
+	if j := slices.IndexFunc(after, func(v any) bool { return reflect.DeepEqual(v, element) }); j >= 0 {
+		return after[j]
+	}
+	if len(after) == len(list) {
+		return after[i]
+	}
+	return nil
 }
 
 // patchText returns a strategic merge patch where that is exact as kustomize

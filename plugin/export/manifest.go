@@ -8,19 +8,24 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/export/sops"
 	"github.com/kubectl-harden/kubectl-harden/plugin/report"
 )
 
 // YAML writes every object of the plan as it is to be, as documents that
-// kubectl apply -f - takes. Secret values are in them: that is what a Secret
-// is for.
+// kubectl apply -f - takes; what it deletes is left out. Secret values are in them, unless the plan's
+// Secrets have another form: that is what a Secret is for.
 func YAML(w io.Writer, plan *fixes.Plan) error {
-	for i, c := range plan.Changes {
+	first := true
+	for _, c := range plan.Changes {
+		if c.Action == fixes.Delete {
+			continue // no manifest takes anything away
+		}
 		manifest, err := c.ApplyManifest()
 		if err != nil {
 			return err
 		}
-		if i > 0 {
+		if !first {
 			if _, err := io.WriteString(w, "---\n"); err != nil {
 				return err
 			}
@@ -28,12 +33,17 @@ func YAML(w io.Writer, plan *fixes.Plan) error {
 		if err := writeYAML(w, manifest); err != nil {
 			return err
 		}
+		first = false
 	}
 	return nil
 }
 
 func writeYAML(w io.Writer, v any) error {
-	out, err := yaml.Marshal(v)
+	write := yaml.Marshal
+	if m, ok := v.(map[string]any); ok && sops.Encrypted(m) {
+		write = func(any) ([]byte, error) { return sops.YAML(m) } // its order counts
+	}
+	out, err := write(v)
 	if err != nil {
 		return err
 	}
@@ -85,9 +95,11 @@ func JSON(w io.Writer, plan *fixes.Plan, inv *fixes.Inventory, answers []fixes.O
 	for i, c := range plan.Changes {
 		change := changeJSON{Action: c.Action, Object: report.ObjectOf(c.Object), Fixes: []string{}}
 		var err error
-		if c.Action == fixes.Create {
+		switch c.Action {
+		case fixes.Create:
 			change.Manifest, err = c.Manifest()
-		} else {
+		case fixes.Delete: // the object's name says all
+		default:
 			change.Patch, change.PatchType, err = c.MergePatch()
 		}
 		if err != nil {

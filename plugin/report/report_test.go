@@ -17,7 +17,7 @@ import (
 
 func demo(t *testing.T) *fixes.Result {
 	t.Helper()
-	result, err := source.Scan(t.Context(), source.Demo{}, catalog.Rules(), nil)
+	result, err := source.Scan(t.Context(), source.Demo{}, nil, catalog.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,6 +23,9 @@ type Cluster struct {
 	// Home is the namespace to look at when the user may not list namespaces:
 	// the one of the current context.
 	Home string
+	// Recreate tells which pods and Jobs may be deleted and created anew; nil:
+	// none.
+	Recreate func(fixes.Ref) bool
 
 	// namespace is the object that Namespace names, or why it cannot be read.
 	namespace    fixes.Object
@@ -46,17 +50,22 @@ func (c *Cluster) Open(ctx context.Context) (*fixes.Inventory, error) {
 			return nil, fmt.Errorf("namespace %q does not exist", c.Namespace)
 		}
 	}
+	c.Client.ForgetServed() // an operator may have been installed since the last scan
 	inv := fixes.NewInventory()
-	inv.Live = true
+	inv.Live, inv.Now, inv.Namespace = true, time.Now(), c.Namespace
+	inv.AllowRecreate(c.Recreate)
 	// Some distributions write "29+".
 	inv.ServerMinor, _ = strconv.Atoi(regexp.MustCompile(`^\d+`).FindString(info.Minor))
 	return inv, nil
 }
 
 // Load implements [Source]. All kinds are listed in parallel, page by page.
-// What the user may not list is skipped and said.
+// What the user may not list is skipped and said. What is in a namespace that
+// is being deleted is left out: it goes by itself, and the API server refuses
+// every create there.
 func (c *Cluster) Load(ctx context.Context, kinds []fixes.Kind, emit func(Batch)) error {
 	group, ctx := errgroup.WithContext(ctx)
+	going := newGoing(kinds)
 	var mu sync.Mutex
 	one := func(b Batch) {
 		mu.Lock()
@@ -67,16 +76,26 @@ func (c *Cluster) Load(ctx context.Context, kinds []fixes.Kind, emit func(Batch)
 	for _, kind := range kinds {
 		group.Go(func() error {
 			var slimmer slimmer // of one kind: pages come one after another
+			var unreadable unreadable
 			skips, err := c.load(ctx, kind, namespaces, func(objects []fixes.Object) {
+				if kind == fixes.KindNamespace {
+					going.note(objects)
+				} else {
+					objects = going.without(ctx, objects)
+				}
 				for _, obj := range objects {
 					slimmer.slim(obj)
+					unreadable.note(obj)
 				}
 				one(Batch{Kind: kind, Objects: objects})
 			})
+			if kind == fixes.KindNamespace {
+				close(going.known)
+			}
 			if err != nil {
 				return fmt.Errorf("list %s: %w", kind, err)
 			}
-			one(Batch{Kind: kind, Skips: skips, Last: true})
+			one(Batch{Kind: kind, Skips: append(skips, unreadable.skips(kind)...), Last: true})
 			return nil
 		})
 	}

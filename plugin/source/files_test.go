@@ -32,7 +32,7 @@ func tree(t *testing.T, files map[string]string) string {
 // places scans and lists the objects with the places where they stand.
 func places(t *testing.T, f *Files) []string {
 	t.Helper()
-	result, err := Scan(t.Context(), f, catalog.Rules(), nil)
+	result, err := Scan(t.Context(), f, nil, catalog.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ spec:
 `
 	}
 	dir := tree(t, map[string]string{"dev/web.yaml": deployment("web:dev"), "prod/web.yaml": deployment("web:prod") + "---" + deployment("web:canary")})
-	result, err := Scan(t.Context(), &Files{Paths: []string{dir}, Recursive: true}, catalog.Rules(), nil)
+	result, err := Scan(t.Context(), &Files{Paths: []string{dir}, Recursive: true}, nil, catalog.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestKustomize(t *testing.T) {
 
 // TestDemo demands a finding of every chapter that has rules.
 func TestDemo(t *testing.T) {
-	result, err := Scan(t.Context(), Demo{}, catalog.Rules(), nil)
+	result, err := Scan(t.Context(), Demo{}, nil, catalog.Rules(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
@@ -139,25 +140,46 @@ func parseObject(raw []byte, listed schema.GroupVersionKind) (objects []fixes.Ob
 		}
 	}
 	kind, ok := fixes.LookupKind(gvk.GroupKind())
+	if ok && kind.Custom() {
+		return parseCustom(kind, gvk.GroupVersion().String(), raw)
+	}
 	if ok && kind.Version != gvk.Version {
 		return nil, []fixes.Skip{{Resource: kind.String(), Reason: "version " + gvk.Version + " is not read, only " + kind.Version}}, nil
 	}
-	if !ok {
+	if !ok || kind.Fact() {
 		return nil, nil, nil
 	}
 	obj, _, err := scheme.Codecs.UniversalDeserializer().Decode(raw, &gvk, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s is not valid: %w", gvk.Kind, shortDecodeError(err))
 	}
-	typed := obj.(fixes.Object)
-	fixes.SetOrigin(typed, "")
-	if typed.GetName() == "" {
-		if typed.GetGenerateName() == "" {
-			return nil, nil, fmt.Errorf("%s has no name", gvk.Kind)
-		}
-		typed.SetName(typed.GetGenerateName())
+	return named(obj.(fixes.Object))
+}
+
+// parseCustom decodes an object of a custom kind, in whatever version.
+func parseCustom(kind fixes.Kind, apiVersion string, raw []byte) ([]fixes.Object, []fixes.Skip, error) {
+	var content map[string]any
+	if err := utiljson.Unmarshal(raw, &content); err != nil {
+		return nil, nil, fmt.Errorf("%s is not valid: %w", kind.Name, shortDecodeError(err))
 	}
-	return []fixes.Object{typed}, nil, nil
+	content["apiVersion"] = apiVersion // which a list may say for its items
+	custom := fixes.NewCustom(kind, content)
+	if err := custom.TemplateErr(); err != nil {
+		return nil, nil, fmt.Errorf("%s is not valid: %w", kind.Name, err)
+	}
+	return named(custom)
+}
+
+// named returns an object as read from a manifest, in which it has a name.
+func named(obj fixes.Object) ([]fixes.Object, []fixes.Skip, error) {
+	fixes.SetOrigin(obj, "")
+	if obj.GetName() == "" {
+		if obj.GetGenerateName() == "" {
+			return nil, nil, fmt.Errorf("%s has no name", obj.GetObjectKind().GroupVersionKind().Kind)
+		}
+		obj.SetName(obj.GetGenerateName())
+	}
+	return []fixes.Object{obj}, nil, nil
 }
 
 var yamlLine = regexp.MustCompile(`(?s)line (\d+): (.*)`)

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -89,4 +90,32 @@ func FuzzManifest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCustomKindsInManifests reads custom workloads in whatever version, and
+// says where a template cannot be read, without what stands there.
+func TestCustomKindsInManifests(t *testing.T) {
+	for _, c := range []struct{ doc, want string }{
+		{"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: a}]}}}", "argoproj.io/v1alpha1 web true"},
+		{"apiVersion: apps.kruise.io/v1alpha1\nkind: StatefulSet\nmetadata: {generateName: web-}\nspec: {template: {spec: {containers: [{name: a}]}}}", "apps.kruise.io/v1alpha1 web- true"},
+		{"apiVersion: argoproj.io/v1alpha1\nkind: RolloutList\nitems: [{metadata: {name: web}, spec: {workloadRef: {name: a}}}]", "argoproj.io/v1alpha1 web false"},
+		{"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\nspec: {template: hunter2}", "x.yaml:1: Rollout is not valid: spec.template is not an object"},
+		{"apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: hunter2", "x.yaml:1: Rollout has no name"},
+		{"apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: [1]}\nspec: {template: {spec: {containers: hunter2}}}",
+			"x.yaml:1: Service is not valid: spec.template is not a pod template: a field of it is of another type"},
+		{"apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: web}", ""},
+	} {
+		objects, skips, err := parseDocument(document{fixes.Position{File: "x.yaml", Line: 1}, []byte(c.doc)})
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		for _, o := range objects {
+			_, isWorkload := fixes.AsWorkload(o.obj)
+			got = fmt.Sprint(o.obj.GetObjectKind().GroupVersionKind().GroupVersion(), " ", o.obj.GetName(), " ", isWorkload)
+		}
+		if got != c.want || len(skips) != 0 {
+			t.Errorf("%s\n%q, want %q", c.doc, got, c.want)
+		}
+	}
 }

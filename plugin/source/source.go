@@ -4,6 +4,7 @@ package source
 
 import (
 	"context"
+	"slices"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -18,6 +19,34 @@ type Source interface {
 	Load(ctx context.Context, kinds []fixes.Kind, emit func(Batch)) error
 }
 
+// Judged is a source whose objects are judged by what the user asks of them.
+type Judged struct {
+	Source
+	Images     fixes.ImagePolicy
+	Admission  fixes.AdmissionPolicy
+	Strictness fixes.Strictness
+}
+
+// Open implements [Source].
+func (j Judged) Open(ctx context.Context) (*fixes.Inventory, error) {
+	inv, err := j.Source.Open(ctx)
+	if err == nil {
+		inv.Images, inv.Admission, inv.Strictness = j.Images, j.Admission, j.Strictness
+	}
+	return inv, err
+}
+
+// Facts adds what is known of an inventory's objects from elsewhere; see
+// [fixes.Kind.Fact].
+type Facts interface {
+	// Kind is the kind of fact.
+	Kind() fixes.Kind
+	// Load is called once all objects are in the inventory, and emits facts
+	// about them and a reason for every one that it cannot give. It only fails
+	// when it was cancelled, or when what the user named cannot be read.
+	Load(ctx context.Context, inv *fixes.Inventory, emit func(Batch)) error
+}
+
 // Batch is some of the objects of one kind.
 type Batch struct {
 	Kind    fixes.Kind
@@ -29,11 +58,13 @@ type Batch struct {
 }
 
 // Scan loads what a set of rules needs and judges it, each rule as soon as its
-// kinds are there. It calls report, if not nil, as it gets on.
+// kinds are there. Facts are loaded one after another, when all objects are
+// there; a fact that no rule looks at is not asked for. It calls report, if not
+// nil, as it gets on.
 //
 // The result is not nil when only some objects could not be read: the error
 // then says which.
-func Scan(ctx context.Context, src Source, rules []*fixes.Rule, report func(fixes.Progress)) (*fixes.Result, error) {
+func Scan(ctx context.Context, src Source, facts []Facts, rules []*fixes.Rule, report func(fixes.Progress)) (*fixes.Result, error) {
 	if report == nil {
 		report = func(fixes.Progress) {}
 	}
@@ -41,11 +72,13 @@ func Scan(ctx context.Context, src Source, rules []*fixes.Rule, report func(fixe
 	if err != nil {
 		return nil, err
 	}
-	kinds := fixes.Needs(rules)
+	needs := fixes.Needs(rules)
+	facts = slices.DeleteFunc(slices.Clone(facts), func(f Facts) bool { return !slices.Contains(needs, f.Kind()) })
+	kinds := slices.DeleteFunc(slices.Clone(needs), fixes.Kind.Fact)
 	scanner := fixes.NewScanner(inv, rules)
-	progress := fixes.Progress{Kinds: len(kinds)}
+	progress := fixes.Progress{Kinds: len(needs)}
 	report(progress)
-	err = src.Load(ctx, kinds, func(b Batch) {
+	take := func(b Batch) {
 		for _, obj := range b.Objects {
 			inv.Add(obj)
 		}
@@ -59,9 +92,24 @@ func Scan(ctx context.Context, src Source, rules []*fixes.Rule, report func(fixe
 			progress.Found = scanner.Loaded(b.Kind)
 		}
 		report(progress)
-	})
+	}
+	factKinds := func(asked bool) {
+		for _, kind := range needs {
+			if kind.Fact() && asked == slices.ContainsFunc(facts, func(f Facts) bool { return f.Kind() == kind }) {
+				take(Batch{Kind: kind, Last: true})
+			}
+		}
+	}
+	factKinds(false) // rules need not wait for what nobody asked for
+	err = src.Load(ctx, kinds, take)
 	if err != nil && !isPartial(err) {
 		return nil, err
 	}
+	for _, f := range facts {
+		if err := f.Load(ctx, inv, take); err != nil {
+			return nil, err
+		}
+	}
+	factKinds(true)
 	return scanner.Result(), err
 }

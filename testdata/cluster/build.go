@@ -74,15 +74,7 @@ func build(ctx context.Context, node bool) (programs, error) {
 	if node {
 		modules = append(slices.Clip(modules), nodeModules...)
 	}
-	cache := os.Getenv("KUBECTL_HARDEN_TEST_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return nil, err
-		}
-		cache = filepath.Join(user, "kubectl-harden-test")
-	}
-	cache, err := filepath.Abs(cache)
+	cache, err := Cache()
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +85,20 @@ func build(ctx context.Context, node bool) (programs, error) {
 		}
 	}
 	return built, nil
+}
+
+// Cache is the folder that keeps, from one run of the tests to the next, what
+// takes long to make: KUBECTL_HARDEN_TEST_CACHE, or one in the user's cache.
+func Cache() (string, error) {
+	cache := os.Getenv("KUBECTL_HARDEN_TEST_CACHE")
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", err
+		}
+		cache = filepath.Join(user, "kubectl-harden-test")
+	}
+	return filepath.Abs(cache)
 }
 
 // build adds the module's programs to built, compiling those that the cache

@@ -27,6 +27,8 @@ type Cluster struct {
 	ca      *authority
 	parts   []*process
 	node    *sandbox // where the parts run if they have a node, else nil
+	etcd    string   // its address
+	port    string   // of the API server
 }
 
 // startTimeout is for starting what has been built, on a machine busy with

@@ -146,3 +146,19 @@ func TestNewSaysWhatFailed(t *testing.T) {
 		t.Errorf("%s is still there", dir)
 	}
 }
+
+// TestAPIServerCrash kills the API server and starts it again: what was
+// written is there, and controllers go on.
+func TestAPIServerCrash(t *testing.T) {
+	c := cluster.Start(t)
+	c.Kubectl(t, "create", "namespace", "crash")
+	c.KillAPIServer()
+	if _, _, err := c.KubectlErr("get", "--raw", "/readyz"); err == nil {
+		t.Fatal("the API server answers, and was killed")
+	}
+	if err := c.StartAPIServer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.Kubectl(t, "create", "deployment", "web", "-n", "crash", "--image=example.com/web:1")
+	c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "crash", "--timeout=60s")
+}

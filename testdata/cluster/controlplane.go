@@ -109,6 +109,7 @@ func (c *Cluster) startAPIServer(ctx context.Context, etcd string) error {
 		if err != nil {
 			return err
 		}
+		c.etcd, c.port = etcd, port
 		server, err := c.run("kube-apiserver", c.bin["controlplane"], c.apiServerArgs(etcd, port)...)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"archive/tar"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -32,16 +33,27 @@ type ImageConfig struct {
 // else in its image, not even a C library.
 func StaticProgram(t testing.TB, src string) (path string) {
 	t.Helper()
-	dir := t.TempDir()
-	for name, text := range map[string]string{"main.go": src, "go.mod": "module program\n\ngo 1.26\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := goOutput(t.Context(), dir, "build", "-ldflags", "-s -w", "-o", "program", "."); err != nil {
+	path = filepath.Join(t.TempDir(), "program")
+	if err := BuildStatic(t.Context(), path, src); err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "program")
+	return path
+}
+
+// BuildStatic is [StaticProgram] without a test: it writes the executable to path.
+func BuildStatic(ctx context.Context, path, src string) error {
+	dir, err := os.MkdirTemp("", "program-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for name, text := range map[string]string{"main.go": src, "go.mod": "module program\n\ngo 1.26\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	_, err = goOutput(ctx, dir, "build", "-ldflags", "-s -w", "-o", path, ".")
+	return err
 }
 
 // A descriptor points to a blob of an image.
@@ -52,64 +64,97 @@ type descriptor struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
-// packImage writes a one-layer OCI image archive of the files below rootfs and
-// returns the digest by which a registry would know it.
-func packImage(file, ref, rootfs string, config ImageConfig) (digest string, err error) {
+// An Image is packed by [PackImages].
+type Image struct {
+	// Ref is what pods call it.
+	Ref string
+	// Layers are folders, the lowest first.
+	Layers []string
+	Config ImageConfig
+}
+
+// PackImages writes an OCI archive of images and returns the digests by which a
+// registry would know them. A layer that several have is there once.
+func PackImages(file string, images ...Image) (digests []string, err error) {
 	out, err := os.Create(file)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer out.Close()
-	archive := tar.NewWriter(out)
-	blob := func(mediaType string, content []byte) (descriptor, error) {
-		sum := sha256.Sum256(content)
-		d := descriptor{MediaType: mediaType, Digest: "sha256:" + hex.EncodeToString(sum[:]), Size: int64(len(content))}
-		return d, addFile(archive, blobPath(d), content)
+	p := packer{Writer: tar.NewWriter(out), tmp: file + ".layer", layers: map[string]descriptor{}}
+	index := map[string]any{"schemaVersion": 2}
+	var manifests []descriptor
+	for _, image := range images {
+		m, err := p.image(image)
+		if err != nil {
+			return nil, err
+		}
+		manifests, digests = append(manifests, m), append(digests, m.Digest)
 	}
-
-	layer, err := addLayer(archive, file+".layer", rootfs)
+	index["manifests"] = manifests
+	content, err := json.Marshal(index)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	conf, err := json.Marshal(map[string]any{
+	if err := addFile(p.Writer, "index.json", content); err != nil {
+		return nil, err
+	}
+	if err := addFile(p.Writer, "oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
+		return nil, err
+	}
+	return digests, p.Close()
+}
+
+// A packer writes an archive of images.
+type packer struct {
+	*tar.Writer
+	tmp    string                // a file for a layer, until its size is known
+	layers map[string]descriptor // that are in the archive, by folder
+}
+
+// image adds what an image is made of, and returns its manifest.
+func (p packer) image(image Image) (descriptor, error) {
+	var layers []descriptor
+	diffs := []string{}
+	for _, dir := range image.Layers {
+		layer, ok := p.layers[dir]
+		if !ok {
+			var err error
+			if layer, err = addLayer(p.Writer, p.tmp, dir); err != nil {
+				return descriptor{}, err
+			}
+			p.layers[dir] = layer
+		}
+		layers, diffs = append(layers, layer), append(diffs, layer.Digest)
+	}
+	config, err := p.blob("application/vnd.oci.image.config.v1+json", map[string]any{
 		"architecture": runtime.GOARCH,
 		"os":           "linux",
-		"config":       config,
-		"rootfs":       map[string]any{"type": "layers", "diff_ids": []string{layer.Digest}},
+		"config":       image.Config,
+		"rootfs":       map[string]any{"type": "layers", "diff_ids": diffs},
 	})
 	if err != nil {
-		return "", err
-	}
-	confBlob, err := blob("application/vnd.oci.image.config.v1+json", conf)
-	if err != nil {
-		return "", err
+		return descriptor{}, err
 	}
 	const manifestType = "application/vnd.oci.image.manifest.v1+json"
-	manifest, err := json.Marshal(map[string]any{
+	manifest, err := p.blob(manifestType, map[string]any{
 		"schemaVersion": 2,
 		"mediaType":     manifestType,
-		"config":        confBlob,
-		"layers":        []descriptor{layer},
+		"config":        config,
+		"layers":        layers,
 	})
+	manifest.Annotations = map[string]string{"io.containerd.image.name": fullReference(image.Ref)}
+	return manifest, err
+}
+
+func (p packer) blob(mediaType string, v any) (descriptor, error) {
+	content, err := json.Marshal(v)
 	if err != nil {
-		return "", err
+		return descriptor{}, err
 	}
-	manifestBlob, err := blob(manifestType, manifest)
-	if err != nil {
-		return "", err
-	}
-	manifestBlob.Annotations = map[string]string{"io.containerd.image.name": ref}
-	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "manifests": []descriptor{manifestBlob}})
-	if err != nil {
-		return "", err
-	}
-	if err := addFile(archive, "index.json", index); err != nil {
-		return "", err
-	}
-	if err := addFile(archive, "oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
-		return "", err
-	}
-	return manifestBlob.Digest, archive.Close()
+	sum := sha256.Sum256(content)
+	d := descriptor{MediaType: mediaType, Digest: "sha256:" + hex.EncodeToString(sum[:]), Size: int64(len(content))}
+	return d, addFile(p.Writer, blobPath(d), content)
 }
 
 func blobPath(d descriptor) string {

@@ -24,7 +24,7 @@ func TestPackImage(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "image.tar")
 	const ref = "docker.io/library/x:1"
-	digest, err := packImage(file, ref, root, ImageConfig{User: "65532"})
+	digests, err := PackImages(file, Image{ref, []string{root}, ImageConfig{User: "65532"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestPackImage(t *testing.T) {
 
 	var index struct{ Manifests []descriptor }
 	decode(t, blobs["index.json"], &index)
-	if m := index.Manifests[0]; m.Digest != digest || m.Annotations["io.containerd.image.name"] != ref {
+	if m := index.Manifests[0]; m.Digest != digests[0] || m.Annotations["io.containerd.image.name"] != ref {
 		t.Errorf("%+v", m)
 	}
 	var manifest struct {

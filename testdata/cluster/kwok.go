@@ -81,7 +81,7 @@ func (c *Cluster) startKwok(ctx context.Context) error {
 }
 
 func kwokNode(name string) map[string]any {
-	size := map[string]string{"cpu": "64", "memory": "256Gi", "pods": "2000"}
+	size := map[string]string{"cpu": "64", "memory": "256Gi", "ephemeral-storage": "2Ti", "pods": "2000"}
 	return map[string]any{
 		"metadata": map[string]any{
 			"name":        name,

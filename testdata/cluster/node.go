@@ -162,25 +162,49 @@ func (n *Node) loadImage(ctx context.Context, ref, rootfs string, config ImageCo
 	}
 	file.Close()
 	defer os.Remove(file.Name())
-	digest, err := packImage(file.Name(), ref, rootfs, config)
+	digests, err := PackImages(file.Name(), Image{ref, []string{rootfs}, config})
 	if err != nil {
 		return "", err
 	}
+	digest := digests[0]
 	byDigest := ref[:strings.LastIndex(ref, ":")] + "@" + digest
-	for _, args := range [][]string{
-		{"import", file.Name()},
-		{"tag", "--force", ref, byDigest},
-	} {
-		if _, stderr, err := output(n.ctr("images", args...)); err != nil {
-			return "", fmt.Errorf("image %s: %w\n%s", ref, err, stderr)
-		}
+	if err := n.importImages(ctx, file.Name()); err != nil {
+		return "", err
 	}
-	// containerd tells the part of it that serves the kubelet a moment later.
-	return digest, n.wait(ctx, "image "+ref, func() error {
+	if _, stderr, err := output(n.ctr("images", "tag", "--force", ref, byDigest)); err != nil {
+		return "", fmt.Errorf("image %s: %w\n%s", ref, err, stderr)
+	}
+	return digest, n.waitImages(ctx, ref, byDigest)
+}
+
+// ImportImages makes the node know the images of an archive that [PackImages]
+// wrote, of which these are the references.
+func (n *Node) ImportImages(ctx context.Context, file string, refs ...string) error {
+	if err := n.importImages(ctx, file); err != nil {
+		return err
+	}
+	var full []string
+	for _, ref := range refs {
+		full = append(full, fullReference(ref))
+	}
+	return n.waitImages(ctx, full...)
+}
+
+func (n *Node) importImages(ctx context.Context, file string) error {
+	if _, stderr, err := output(n.ctr("images", "import", file)); err != nil {
+		return fmt.Errorf("importing %s: %w\n%s", file, err, stderr)
+	}
+	return ctx.Err()
+}
+
+// waitImages waits until the part of containerd that serves the kubelet knows
+// the images: it is told a moment later.
+func (n *Node) waitImages(ctx context.Context, refs ...string) error {
+	return n.wait(ctx, "image "+refs[0], func() error {
 		listed, stderr, err := output(n.ctr("images", "list", "--quiet", `labels."io.cri-containerd.image"==managed`))
-		for _, name := range []string{ref, byDigest} {
-			if err == nil && !strings.Contains(listed, name+"\n") {
-				err = fmt.Errorf("%s is not listed: %s", name, stderr)
+		for _, ref := range refs {
+			if err == nil && !strings.Contains(listed, ref+"\n") {
+				err = fmt.Errorf("%s is not listed: %s", ref, stderr)
 			}
 		}
 		return err

@@ -57,8 +57,10 @@ type commandLine struct {
 	program string
 	runs    bool // the last option or the program makes a script of the next word
 	login   bool // docker login -p is a password, docker run -p a port
-	echo    word
-	hits    []argHit
+	// echo is what the last echo wrote, for the program that reads it.
+	echo  word
+	stops int // commands ended since then
+	hits  []argHit
 }
 
 // scanCommand finds credentials in the options of a command line or a shell
@@ -80,6 +82,7 @@ func (c *commandLine) scan(words []word) []argHit {
 		w := words[i]
 		if w.stop {
 			c.program, c.login = "", false
+			c.stops++
 			continue
 		}
 		var next *word
@@ -94,8 +97,8 @@ func (c *commandLine) scan(words []word) []argHit {
 }
 
 // add records what stands at [start:end] of a word.
-func (c *commandLine) add(w word, key string, r Range, conf float64, reason string, evidence ...string) {
-	c.hits = append(c.hits, argHit{hit{key: key, at: Range{w.at + r.Start, w.at + r.End}, conf: conf, reason: reason,
+func (c *commandLine) add(w word, r Range, conf float64, reason string, evidence ...string) {
+	c.hits = append(c.hits, argHit{hit{at: Range{w.at + r.Start, w.at + r.End}, conf: conf, reason: reason,
 		evidence: evidence}, w.arg})
 }
 
@@ -176,7 +179,7 @@ func (c *commandLine) content(w word) {
 	}
 	hits := scanSQL(w.text)
 	if c.program == "echo" || c.program == "printf" {
-		c.echo = w // chpasswd may read it
+		c.echo, c.stops = w, 0 // chpasswd may read it
 		if strings.IndexByte(w.text, '\n') < 0 {
 			for _, h := range embedded(w.text, 0, maxDepth) {
 				c.hits = append(c.hits, argHit{shift([]hit{h}, w.at)[0], w.arg})
@@ -245,6 +248,12 @@ func (c *commandLine) option(w word, next *word) bool {
 			return false // it names an object of the cluster or the cloud
 		}
 		c.judge(w, name, start)
+		return false
+	}
+	if name == "password-stdin" {
+		if c.stops == 1 && c.echo.text != "" && !isReference(c.echo.text) && !isPlaceholder("", c.echo.text) {
+			c.add(c.echo, Range{0, len(c.echo.text)}, 0.8, saysOption, "piped to a known program")
+		}
 		return false
 	}
 	if at, ok := c.passwordFlag(w.text); ok {

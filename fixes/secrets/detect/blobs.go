@@ -48,6 +48,21 @@ func structured(v string) bool {
 	return false
 }
 
+// isConfigName tells the names of files that are read line by line, even when
+// there is only one.
+func isConfigName(name string) bool {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 || len(name)-dot > len(".properties") {
+		return false
+	}
+	switch lower(name[dot+1:]) {
+	case "conf", "cfg", "cnf", "config", "ini", "properties", "env", "toml", "yaml", "yml", "json", "xml", "sql", "ldif", "sh",
+		"py", "js", "php", "hcl", "tfvars", "keyring", "txt":
+		return true
+	}
+	return false
+}
+
 // looksLikeFile tells texts of several lines that are surely no single
 // credential, even under a credential's name.
 func looksLikeFile(v string) bool {
@@ -65,7 +80,8 @@ func scanText(name, text string, depth int) []hit {
 			return j.hits
 		}
 	}
-	l := lineScan{text: text, depth: depth, script: isScript(name, text)}
+	l := lineScan{text: text, depth: depth, script: isScript(name, text), pairs: strings.HasPrefix(name, "userlist"),
+		jaas: strings.Contains(text, "LoginModule")}
 	l.all()
 	if strings.Contains(text, "-----BEGIN ") {
 		l.hits = append(l.hits, scanPEM(text, 0)...)

@@ -10,6 +10,8 @@
 // Nothing here reads or writes anything, and no verdict repeats the value.
 package detect
 
+import "strings"
+
 // Verdict is what is known of one value.
 type Verdict struct {
 	// Secret tells whether the value should be treated as a credential.
@@ -93,18 +95,21 @@ func inspect(name, value string, depth int) ([]hit, string) {
 	if v == "" {
 		return nil, whyEmpty
 	}
+	n := readName(name)
 	if depth < maxDepth {
-		if hits := embedded(v, off, depth); len(hits) > 0 {
-			return hits, ""
-		}
-		if structured(v) {
+		if structured(v) || isConfigName(name) {
 			hits := scanText(name, v, depth+1)
+			if len(hits) == 0 && v[0] == '{' && n.firm && !n.about {
+				hits = namedJSON(v, depth+1)
+			}
 			if len(hits) > 0 || looksLikeFile(v) {
 				return shift(hits, off), whyNothing
 			}
 		}
+		if hits := embedded(v, off, depth); len(hits) > 0 {
+			return hits, ""
+		}
 	}
-	n := readName(name)
 	if n.link && (n.role == roleNone || n.about) {
 		if h, ok := bareUserinfo(v); ok {
 			return shift([]hit{h}, off), ""
@@ -129,14 +134,17 @@ func inspectAnnotation(key, value string) ([]hit, string) {
 	if v == "" {
 		return nil, whyEmpty
 	}
-	if hits := embedded(v, off, 0); len(hits) > 0 {
-		return hits, ""
-	}
 	if structured(v) {
 		return shift(scanText(key, v, 1), off), whyNothing
 	}
+	if hits := embedded(v, off, 0); len(hits) > 0 {
+		return hits, ""
+	}
 	for i := len(key) - 1; i >= 0; i-- { // the prefix names the owner, not the value
 		if key[i] == '/' {
+			if owner := key[:i]; strings.Contains(owner, "checksum") || strings.Contains(owner, "hash") {
+				return nil, whyAbout // Helm's checksum/secret
+			}
 			key = key[i+1:]
 			break
 		}
@@ -202,7 +210,7 @@ func trim(s string) (string, int) {
 	for j > i && isSpace(s[j-1]) {
 		j--
 	}
-	if j-i >= 2 && (s[i] == '"' || s[i] == '\'') && s[j-1] == s[i] {
+	if j-i >= 2 && (s[i] == '"' || s[i] == '\'') && s[j-1] == s[i] && strings.IndexByte(s[i+1:j-1], s[i]) < 0 {
 		i++
 		j--
 	}

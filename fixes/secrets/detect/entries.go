@@ -59,7 +59,11 @@ func (l *lineScan) plain(line string, start int) {
 	if value[0] == '{' || value[0] == '[' || yaml && strings.IndexByte("|>&*!", value[0]) >= 0 {
 		return
 	}
-	hits := entry(key, l.text, r, l.depth)
+	named := key
+	if n := len(l.parents); yaml && n > 1 {
+		named = inContext(l.parents[n-2].key, key)
+	}
+	hits := entry(named, l.text, r, l.depth)
 	if yaml {
 		hits = l.under(hits, line)
 	}
@@ -81,6 +85,9 @@ func (l *lineScan) sibling(key, value string, r Range) bool {
 	bare, off := trim(value)
 	switch key {
 	case "name", "key", "Name", "parameter":
+		if key == "key" && looksRandom(bare) {
+			return false // Ceph's keyring
+		}
 		l.name = bare
 		return true
 	case "value", "Value":
@@ -172,12 +179,35 @@ func (l *lineScan) directive(line string, start int) {
 	case 0, 1:
 		return
 	case 2:
-		if isDirective(word(0)) && !strings.HasSuffix(word(0), "_pass") || word(0) == "auth_pass" {
+		if isDirective(lower(word(0))) && !strings.HasSuffix(word(0), "_pass") || word(0) == "auth_pass" {
 			at = 1
+		}
+		if l.pairs && isQuote(word(0)[0]) && isQuote(word(1)[0]) { // PgBouncer's userlist.txt
+			at = 1
+		}
+	case 3:
+		switch {
+		case word(0) == "stats" && word(1) == "auth": // HAProxy's user:password
+			if colon := strings.IndexByte(word(2), ':'); colon > 0 {
+				at = 2
+				fields[2].Start += colon + 1
+			}
+		case word(0) == "proxy_set_header" || word(0) == "grpc_set_header":
+			r := Range{start + fields[2].Start, start + fields[2].End}
+			v, off := trim(strings.TrimSuffix(word(2), ";"))
+			r.Start += off
+			r.End = r.Start + len(v)
+			l.hits = append(l.hits, entry(word(1), l.text, r, l.depth)...)
+			return
 		}
 	case 4:
 		if word(0) == "sentinel" && word(1) == "auth-pass" {
 			at = 3
+		}
+	}
+	for i := 2; at < 0 && word(0) == "user" && i < len(fields); i++ {
+		if w := word(i); w[0] == '>' && len(w) > 1 { // a Redis ACL
+			at = i
 		}
 	}
 	for i := 1; at < 0 && i+1 < len(fields); i++ {
@@ -200,11 +230,20 @@ func (l *lineScan) directive(line string, start int) {
 	}
 }
 
+// inContext names a key by the section it stands in, where its own name says
+// too little: Prometheus' authorization.credentials.
+func inContext(parent, key string) string {
+	if key == "credentials" && parent == "authorization" {
+		return "token"
+	}
+	return key
+}
+
 // isDirective tells the keywords whose one argument is a password. A lone
 // "secret" or "token" is too much of a word.
 func isDirective(w string) bool {
 	switch w {
-	case "requirepass", "masterauth", "primaryauth", "password", "passwd":
+	case "requirepass", "masterauth", "primaryauth", "password", "passwd", "rocommunity", "rwcommunity":
 		return true
 	}
 	if !strings.ContainsAny(w, "_-") || !all(w, func(c byte) bool { return isLower(c) || c == '_' || c == '-' }) {

@@ -59,7 +59,7 @@ func embedded(v string, off, depth int) []hit {
 			hits = append(hits, scanPEM(v, off)...)
 		}
 	}
-	if t.dollar || v[0] == '{' {
+	if t.dollar || strings.IndexByte(v, '{') >= 0 {
 		hits = append(hits, scanHashes(v, off)...)
 	}
 	if t.scheme {
@@ -76,6 +76,10 @@ func embedded(v string, off, depth int) []hit {
 	if t.space {
 		if h, ok := authHeader(v); ok {
 			hits = append(hits, shift([]hit{h}, off)...)
+		} else if i := strings.Index(v, "uthorization"); i >= 0 {
+			l := lineScan{text: v}
+			l.header(v, off, i+len("uthorization"))
+			hits = append(hits, l.hits...)
 		}
 	}
 	if t.dash && t.space || v[0] == '-' {
@@ -144,6 +148,13 @@ func scanHashes(v string, off int) []hit {
 				if strings.HasPrefix(v[i:], p) {
 					if m := span(v[i+len(p):], isHashChar); m >= 16 {
 						n, name = len(p)+m, "ldap-hash"
+					}
+				}
+			}
+			for _, p := range [...]string{"{PLAIN}", "{CLEARTEXT}", "{noop}"} { // the schemes that hash nothing
+				if strings.HasPrefix(v[i:], p) {
+					if m := span(v[i+len(p):], isHashChar); m >= 3 {
+						n, name = len(p)+m, "plain-scheme"
 					}
 				}
 			}

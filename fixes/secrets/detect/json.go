@@ -23,6 +23,19 @@ type jsonScan struct {
 	depth int
 	path  []string
 	hits  []hit
+	// named: the text stands under a credential's name, so that a bare "key"
+	// in it is one.
+	named bool
+}
+
+// namedJSON finds the key in the JSON that a variable like JWT_SECRET holds:
+// {"type":"HS256","key":"x"}.
+func namedJSON(text string, depth int) []hit {
+	j := jsonScan{text: text, depth: depth, named: true}
+	if !j.all(0) {
+		return nil
+	}
+	return j.hits
 }
 
 // maxNesting bounds recursion on hostile input.
@@ -157,7 +170,14 @@ func (j *jsonScan) judge(r Range) {
 			return
 		}
 	}
-	hits := entry(key, j.text, r, j.depth)
+	named := key
+	if j.named && (key == "key" || key == "k") {
+		named = "secret.key"
+	}
+	if n := len(j.path); n > 1 {
+		named = inContext(j.path[n-2], named)
+	}
+	hits := entry(named, j.text, r, j.depth)
 	if len(hits) == 0 && len(v) > 8 {
 		hits = embedded(v, r.Start, j.depth+1)
 	}

@@ -30,7 +30,7 @@ func judge(n nameInfo, name, v string) judgement {
 		return judgement{reason: whyNothing}
 	}
 	if n.about {
-		if n.digest && len(v) >= 32 && all(v, isHex) {
+		if n.digest && n.role == rolePassword && len(v) >= 32 && (all(v, isHex) || looksRandom(v)) {
 			return judgement{conf: 0.75, reason: saysDigest, evidence: []string{"name", entropyEvidence(v)}}
 		}
 		return judgement{reason: whyAbout}
@@ -113,6 +113,9 @@ func (n nameInfo) rules(k kind, v string) string {
 	}
 	if n.issued && isYours(v) {
 		return whyPlaceholder
+	}
+	if n.role == roleKey && isObject(v) && hasEnd(v, "password") {
+		return whySecretName // DB_SECRET_KEY=db-password: which key of a Secret
 	}
 	if n.role == roleSecret && k != kindRandom && isObject(v) {
 		if n.names && !n.firm || n.names && saysSecret(v) || !n.firm && saysSecret(v) {

@@ -12,6 +12,8 @@ type lineScan struct {
 	hits   []hit
 	// parents are the YAML keys above the line, by indentation.
 	parents []parent
+	// pairs: lines are "user" "password". jaas: options named user_x hold x's.
+	pairs, jaas bool
 	// name is the last "name: X", waiting for its "value: Y".
 	name string
 }
@@ -81,6 +83,9 @@ func (l *lineScan) line(start, end int) {
 	before := len(l.hits)
 	l.quoted(line, start)
 	l.plain(line, start)
+	if strings.IndexByte(line, '{') >= 0 {
+		l.flow(line, start)
+	}
 	l.xml(line, start)
 	if len(l.hits) > before {
 		return
@@ -109,7 +114,7 @@ func (l *lineScan) quoted(line string, start int) {
 	tagName := ""
 	for i := 1; i < len(line)-1; i++ {
 		c := line[i]
-		if c != ':' && c != '=' && c != ',' {
+		if c != ':' && c != '=' && c != ',' && (c != '|' && c != '?' || line[i-1] != c) {
 			continue
 		}
 		v := i + 1
@@ -127,9 +132,16 @@ func (l *lineScan) quoted(line string, start int) {
 		if end >= len(line) {
 			return
 		}
-		key := keyBefore(line, i)
-		if c == ',' && !strings.Contains(line[max(0, i-100):i], "define(") {
+		before := i
+		if c == '|' || c == '?' { // process.env.X || 'default'
+			before--
+		}
+		key := keyBefore(line, before)
+		if c == ',' && !hasDefault(line[max(0, i-100):i]) {
 			continue
+		}
+		if l.jaas && strings.HasPrefix(key, "user_") {
+			key = "password"
 		}
 		r := Range{start + v + 1, start + end}
 		switch key {
@@ -140,11 +152,60 @@ func (l *lineScan) quoted(line string, start int) {
 				l.hits = append(l.hits, entry(tagName, l.text, r, l.depth)...)
 			}
 		default:
-			if key != "" {
-				l.hits = append(l.hits, l.under(entry(key, l.text, r, l.depth), line)...)
+			if key == "" {
+				break
 			}
+			hits := entry(key, l.text, r, l.depth)
+			if len(hits) == 0 && c != ',' { // a connection string under any name
+				hits = scanPairs(l.text[r.Start:r.End], r.Start)
+			}
+			l.hits = append(l.hits, l.under(hits, line)...)
 		}
 		i = end
+	}
+}
+
+// hasDefault tells whether a call that takes a name and a value is open:
+// define('DB_PASSWORD', 'x'), os.environ.get("SECRET_KEY", "x").
+func hasDefault(before string) bool {
+	open := strings.LastIndexByte(before, '(')
+	if open < 0 {
+		return false
+	}
+	call := before[:open]
+	for _, f := range [...]string{"define", "environ.get", "getenv", "env", "config"} {
+		if strings.HasSuffix(call, f) {
+			return true
+		}
+	}
+	return false
+}
+
+// flow reads the entries of YAML and HOCON in braces, with values that are not
+// in quotes: { user: ada, password: x }.
+func (l *lineScan) flow(line string, start int) {
+	open := strings.IndexByte(line, '{')
+	for open >= 0 && open < len(line)-1 {
+		i := open + 1
+		i += span(line[i:], isSpace)
+		n := span(line[i:], isKeyChar)
+		v := i + n + span(line[i+n:], isSpace)
+		if n > 0 && v < len(line)-1 && line[v] == ':' && line[v+1] == ' ' {
+			key := line[i : i+n]
+			v += 2
+			end := v + span(line[v:], func(c byte) bool { return c != ',' && c != '}' && c != '{' })
+			value := strings.TrimSpace(line[v:end])
+			r := Range{start + v, start + end}
+			if value != "" && !isQuote(value[0]) && !l.sibling(key, value, r) && !isCode(value) {
+				l.hits = append(l.hits, l.under(entry(key, l.text, r, l.depth), line)...)
+			}
+			i = end
+		}
+		next := strings.IndexAny(line[i:], ",{")
+		if next < 0 {
+			return
+		}
+		open = i + next
 	}
 }
 

@@ -98,6 +98,9 @@ func (n *nameInfo) readHead(words []string, at int) {
 		n.firm = prev == "" || firmSecret(prev)
 		n.names = namedSecret(prev)
 		n.issued = issuer(prev)
+		if at > 1 && ownSecret(words[at-2], prev) {
+			n.firm, n.names = true, false
+		}
 	case "secrets":
 		n.role, n.weak, n.names = roleSecret, true, true
 	case "token":
@@ -119,7 +122,8 @@ func (n *nameInfo) readHead(words []string, at int) {
 	case "salt", "pepper":
 		n.role = roleSalt
 	case "cookie":
-		if prev == "erlang" {
+		switch prev { // what the nodes of an Erlang cluster know each other by
+		case "erlang", "release", "node", "distributed":
 			n.role = rolePassword
 		}
 	default:
@@ -163,7 +167,7 @@ func (n *nameInfo) readTail(head string, tail []string, prev string) {
 	}
 	if slices.ContainsFunc(tail, isDescriptor) {
 		n.about = true
-		n.digest = isDigestWord(last)
+		n.digest = slices.ContainsFunc(tail, isDigestWord)
 		return
 	}
 	switch head {
@@ -218,7 +222,7 @@ func addWord(words []string, w string) []string {
 	case "pubkey", "keypair", "keystore", "truststore", "keytab", "keyring", "keyfile", "htpasswd", "userpass",
 		"basicauth", "tokenizer", "tokenize", "tokenizers", "tokenization", "secretary", "bypass", "compass",
 		"encompass", "surpass", "trespass", "overpass", "underpass", "multipass", "lastpass", "keepass",
-		"monkey", "turkey", "hotkey", "donkey", "hockey", "jockey", "whiskey", "mickey", "keystone":
+		"askpass", "monkey", "turkey", "hotkey", "donkey", "hockey", "jockey", "whiskey", "mickey", "keystone":
 		return append(words, w)
 	}
 	if len(w) < 4 { // nothing is glued together in so little

@@ -1,6 +1,9 @@
 package detect
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // isPlaceholder tells slots that nobody filled: <your-token>, REPLACE_ME,
 // xxxxxx, TODO. A toy value (changeme, password) is no placeholder: it works
@@ -23,21 +26,27 @@ func isPlaceholder(name, v string) bool {
 		return false
 	}
 	low := lower(v)
+	switch strings.Trim(low, "*[]()-_") {
+	case "redacted", "masked":
+		return true
+	}
 	switch low {
 	case "none", "null", "nil", "undefined", "n/a", "na", "tbd", "tba", "todo", "fixme", "unset", "notset", "empty",
-		"redacted", "masked", "hidden", "removed", "omitted", "unused", "not used", "-", "--", "...", "some value",
+		"hidden", "removed", "omitted", "unused", "not used", "-", "--", "...", "some value",
 		"no", "value", "unknown", "missing", "absent":
 		return true
 	}
-	for _, w := range [...]string{"placeholder", "redacted", "not-required", "not_required", "not-needed", "not_needed"} {
+	for _, w := range [...]string{"placeholder", "<redacted", "[redacted", "not-required", "not_required", "not-needed", "not_needed",
+		"not-used", "not_used", "from-secret", "from_secret", "from-env", "from_env", "from-vault", "from_vault",
+		"in-secret", "in_secret", "via-secret", "via_secret", "by-vault", "by_vault", "via-vault", "via_vault"} {
 		if strings.Contains(low, w) {
 			return true
 		}
 	}
 	for _, p := range [...]string{"replace", "insert", "enter", "fill", "put", "paste", "todo", "fixme", "to be", "tobe",
 		"to-be", "to_be", "set me", "set-me", "set_me", "setme", "provide", "specify", "add your", "add-your", "add_your",
-		"not set", "not-set", "not_set", "not-used", "not_used", "see ", "get-from", "get_from", "supply", "define"} {
-		if strings.HasPrefix(low, p) && (len(low) == len(p) || p[len(p)-1] == ' ' || opensPhrase(low[len(p):])) {
+		"not set", "not-set", "not_set", "see ", "see-", "see_", "get-from", "get_from", "supply", "define"} {
+		if strings.HasPrefix(low, p) && (len(low) == len(p) || !isAlnum(p[len(p)-1]) || opensPhrase(low[len(p):])) {
 			return true
 		}
 	}
@@ -62,6 +71,9 @@ func isMasked(v string) bool {
 	if len(v) < 3 {
 		return false
 	}
+	if r, n := utf8.DecodeRuneInString(v); n > 1 && strings.Count(v, string(r))*n == len(v) && len(v) >= 3*n {
+		return true // bullets, multiplication signs
+	}
 	blots, run, longest := 0, 0, 0
 	for i := range len(v) {
 		switch v[i] {
@@ -81,6 +93,7 @@ func isMasked(v string) bool {
 // spellsName tells a value that repeats its own name in capitals
 // (API_KEY=API_KEY_VAL): a mark for some tool to replace.
 func spellsName(name, v string) bool {
+	v = strings.Trim(v, "~^|!*:;")
 	if strings.IndexByte(v, '_') < 0 {
 		return false
 	}

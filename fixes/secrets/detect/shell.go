@@ -20,7 +20,7 @@ func (c *commandLine) passwordFlag(text string) (int, bool) {
 		flag = "-p"
 	case "ldapsearch", "ldapadd", "ldapmodify", "ldappasswd", "ldapwhoami", "ldapdelete":
 		flag = "-w"
-	case "sqlcmd", "bcp":
+	case "sqlcmd", "bcp", "zip", "unzip":
 		flag = "-P"
 	case "curl", "wget", "http", "https":
 		if text == "-u" || text == "--user" || text == "--proxy-user" {
@@ -59,10 +59,17 @@ func (c *commandLine) flagValue(w word, at int) {
 		val = val[i+1:]
 	}
 	val = strings.Trim(val, `"'`)
+	if r, ok := defaultOf(val); ok { // -p${DB_PASSWORD:-literal}
+		if lit := val[r.Start:r.End]; !isReference(lit) && !isPlaceholder("", lit) && !isPath(lit) {
+			at += strings.Index(w.text[at:], val) + r.Start
+			c.add(w, Range{at, at + len(lit)}, 0.6, saysDefault, "option of a known program", "default of a variable")
+		}
+		return
+	}
 	if val == "" || isReference(val) || isPlaceholder("", val) || isPath(val) || strings.HasPrefix(val, "-") {
 		return
 	}
-	c.add(w, "", Range{at, len(w.text)}, 0.8, saysOption, "option of a known program")
+	c.add(w, Range{at, len(w.text)}, 0.8, saysOption, "option of a known program")
 }
 
 // positional knows programs that take a password without an option.
@@ -72,7 +79,7 @@ func (c *commandLine) positional(w word, done []word) bool {
 	switch c.program {
 	case "chpasswd":
 		if i := strings.IndexByte(c.echo.text, ':'); i > 0 && !isReference(c.echo.text[i+1:]+" ") {
-			c.add(c.echo, "", Range{i + 1, len(c.echo.text)}, 0.85, saysOption, "user:password")
+			c.add(c.echo, Range{i + 1, len(c.echo.text)}, 0.85, saysOption, "user:password")
 		}
 		return true
 	case "rabbitmqctl":
@@ -102,7 +109,7 @@ func (c *commandLine) positional(w word, done []word) bool {
 	if isReference(w.text) || isPlaceholder("", w.text) || isPath(w.text) || strings.HasPrefix(w.text, "-") {
 		return true
 	}
-	c.add(w, "", Range{0, len(w.text)}, 0.8, saysOption, "argument of a known program")
+	c.add(w, Range{0, len(w.text)}, 0.8, saysOption, "argument of a known program")
 	return true
 }
 
@@ -118,7 +125,7 @@ func scanSQL(v string) []hit {
 			return hits
 		}
 		end += i + 1
-		before := strings.TrimRight(v[max(0, i-40):i], " =(")
+		before := strings.TrimRight(v[max(0, i-80):i], " =(")
 		val := v[i+1 : end]
 		verb := ""
 		for _, p := range [...]string{"identified by", "password", " by"} {

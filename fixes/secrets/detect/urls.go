@@ -60,13 +60,24 @@ func userinfo(authority string) (Range, bool) {
 		return Range{}, false
 	}
 	user, pass := authority[:colon], authority[colon+1:end]
+	if r, ok := defaultOf(pass); ok {
+		if lit := pass[r.Start:r.End]; !isReference(lit) && !isPlaceholder("", lit) {
+			return Range{colon + 1 + r.Start, colon + 1 + r.End}, true
+		}
+	}
 	if pass == "" || isReference(pass) || isPlaceholder("", pass) || strings.Trim(pass, "*") == "" {
 		return Range{}, false
 	}
-	if isCapitals(user) && isCapitals(pass) { // as in postgres://USER:PASSWORD@HOST, which nobody has filled in
+	if isSlot(user, pass) {
 		return Range{}, false
 	}
 	return Range{colon + 1, end}, true
+}
+
+// isSlot tells what nobody has filled in: postgres://USER:PASSWORD@HOST,
+// redis://:REDIS_KEY@host.
+func isSlot(user, pass string) bool {
+	return isCapitals(pass) && (isCapitals(user) || strings.IndexByte(pass, '_') > 0 || credentialWord(lower(pass)))
 }
 
 // isCapitals tells the slots of a template: USER, DB_PASSWORD.
@@ -119,7 +130,7 @@ func driverDSN(v string) (hit, bool) {
 		}
 		if colon := strings.IndexByte(left, sep); colon > 0 && colon < len(left)-1 {
 			user, pass := left[:colon], left[colon+1:]
-			if isAlnum(user[0]) && all(user, isKeyChar) && !isReference(pass) && !isPlaceholder("", pass) && (!isCapitals(user) || !isCapitals(pass)) {
+			if isAlnum(user[0]) && all(user, isKeyChar) && !isReference(pass) && !isPlaceholder("", pass) && !isSlot(user, pass) {
 				return hit{at: Range{start + colon + 1, i}, conf: 0.9, reason: saysConn,
 					evidence: []string{"password before the host"}}, true
 			}
@@ -182,7 +193,7 @@ func scanPairs(v string, off int) []hit {
 		r := pairValue(v, i+1, semicolons)
 		val := v[r.Start:r.End]
 		i = max(i, r.End-1)
-		if val == "" {
+		if val == "" || v[r.Start-1] == '`' { // a shell's command
 			continue
 		}
 		j := judge(n, key, val)

@@ -63,8 +63,10 @@ func isReference(v string) bool {
 		if isVariable(strings.TrimLeft(v, "$")) {
 			return true
 		}
+	case '`': // a shell's command
+		return true
 	case '%':
-		if len(v) > 2 && (v[len(v)-1] == '%' && all(v[1:len(v)-1], isKeyChar) || v[1] == '(' || v[1] == '{') || len(v) == 2 && isLower(v[1]) {
+		if len(v) > 2 && (v[len(v)-1] == '%' && all(strings.Trim(v, "%"), isKeyChar) || v[1] == '(' || v[1] == '{') || len(v) == 2 && isLower(v[1]) {
 			return true
 		}
 	case '@':
@@ -90,7 +92,7 @@ func isReference(v string) bool {
 	}
 	for _, p := range [...]string{"vault:", "secretref:", "ref+", "arn:", "op://", "env:", "file:", "gcpsm://", "awssm://",
 		"sm://", "ssm:", "secretsmanager:", "keyvault:", "k8s://", "projects/", "secret:", "secret://", "os.environ",
-		"process.env"} {
+		"process.env", "secretkeyref", "valuefrom"} {
 		if hasPrefixFold(v, p) {
 			return true
 		}

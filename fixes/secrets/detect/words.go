@@ -48,7 +48,7 @@ func isDescriptor(w string) bool {
 		"suffix", "pattern", "regex", "regexp", "format", "template", "title", "description", "desc", "hint", "prompt",
 		"message", "placeholder", "header", "headers", "user", "username", "login", "email", "group", "tag", "version",
 		"fingerprint", "thumbprint", "subject", "topic", "queue", "kid", "index", "alias", "object", "resource",
-		"entry", "item", "items", "list":
+		"entry", "item", "items", "list", "symbol", "ticker", "decimals", "contract", "checksum":
 		return true
 	// how it behaves
 	case "ttl", "timeout", "expiry", "expiration", "expires", "expire", "expired", "exp", "lifetime", "lifespan",
@@ -128,7 +128,11 @@ func firmSecret(w string) bool {
 		"sign", "shared", "api", "encryption", "access", "key", "token", "consumer", "state", "csrf", "xsrf", "nextauth",
 		"master", "admin", "root", "super", "my", "auth", "webhook", "otp", "totp", "hash", "keys", "rpc", "core",
 		"jobservice", "internal", "aws", "bot", "channel", "stripe", "github", "slack", "twitter", "facebook", "google",
-		"user", "http", "flask", "django", "laravel", "express", "server", "turn", "grpc":
+		"user", "http", "flask", "django", "laravel", "express", "server", "turn", "grpc", "refresh", "cron", "form",
+		"registration", "macaroon", "payload", "strapi", "hasura", "supabase", "keycloak", "cognito", "okta", "gitlab",
+		"bitbucket", "discord", "telegram", "linkedin", "spotify", "twitch", "paypal", "razorpay", "pusher", "cloudinary",
+		"twilio", "captcha", "recaptcha", "hcaptcha", "turnstile", "signature", "hashing", "authentication", "sso", "saml",
+		"link", "hook", "verification", "activation", "revalidation", "preview":
 		return true
 	}
 	return false
@@ -151,8 +155,22 @@ func namedSecret(w string) bool {
 func issuer(w string) bool {
 	switch w {
 	case "api", "client", "oauth", "oidc", "consumer", "access", "key", "license", "licence", "subscription", "account",
-		"bot", "aws", "stripe", "github", "slack", "twitter", "facebook", "google", "ingestion", "instrumentation":
+		"bot", "aws", "stripe", "github", "slack", "twitter", "facebook", "google", "ingestion", "instrumentation", "gitlab",
+		"bitbucket", "discord", "telegram", "linkedin", "spotify", "twitch", "paypal", "razorpay", "pusher", "cloudinary",
+		"twilio", "recaptcha", "hcaptcha", "turnstile", "okta", "cognito":
 		return true
+	}
+	return false
+}
+
+// ownSecret tells pairs of words whose "secret" is the secret itself, though
+// the second word alone would make it the name of one.
+func ownSecret(first, second string) bool {
+	switch second {
+	case "credential", "credentials": // quarkus.oidc.credentials.secret
+		return first == "oidc" || first == "oauth" || first == "keycloak" || first == "client"
+	case "password":
+		return first == "graylog" // its pepper
 	}
 	return false
 }
@@ -183,7 +201,8 @@ func isFlagVerb(w string) bool {
 	case "enable", "enabled", "disable", "disabled", "allow", "use", "using", "is", "has", "require", "requires",
 		"required", "skip", "validate", "verify", "generate", "rotate", "max", "min", "num", "no", "show", "hide", "mask",
 		"force", "auto", "with", "must", "should", "can", "accept", "ignore", "include", "exclude", "send", "forward",
-		"want", "need", "needs", "supports", "support", "count", "total", "create", "delete", "revoke":
+		"want", "need", "needs", "supports", "support", "count", "total", "create", "delete", "revoke", "reset", "forgot",
+		"change", "confirm", "repeat", "retype":
 		return true
 	}
 	return false

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kubectl-harden/kubectl-harden/testdata/cluster"
+	"github.com/kubectl-harden/kubectl-harden/testdata/cluster/zoo"
 )
 
 // A cluster ends with the process that started it, so up starts another that
@@ -61,8 +62,8 @@ func up(ctx context.Context, dir string, flags []string) error {
 	return nil
 }
 
-func holdUp(ctx context.Context, dir string, node bool, opts []cluster.Option) error {
-	c, enter, err := start(ctx, dir, node, opts)
+func holdUp(ctx context.Context, dir string, node, withZoo bool, opts []cluster.Option) error {
+	c, enter, err := start(ctx, dir, node, withZoo, opts)
 	if err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func holdUp(ctx context.Context, dir string, node bool, opts []cluster.Option) e
 }
 
 // start also returns how to get into the network of a real node.
-func start(ctx context.Context, dir string, node bool, opts []cluster.Option) (*cluster.Cluster, string, error) {
+func start(ctx context.Context, dir string, node, withZoo bool, opts []cluster.Option) (*cluster.Cluster, string, error) {
 	if !node {
 		c, err := cluster.New(ctx, dir, opts...)
 		return c, "", err
@@ -96,7 +97,30 @@ func start(ctx context.Context, dir string, node bool, opts []cluster.Option) (*
 	if err != nil {
 		return nil, "", err
 	}
+	if withZoo {
+		if err := populate(ctx, n); err != nil {
+			n.Stop()
+			return nil, "", err
+		}
+	}
 	return n.Cluster, "# in the node's network: " + strings.Join(n.Command("COMMAND").Args, " ") + "\n", nil
+}
+
+// populate starts the servers of the zoo, each in a namespace of its name.
+func populate(ctx context.Context, n *cluster.Node) error {
+	servers, err := zoo.Servers()
+	if err != nil {
+		return err
+	}
+	if err := zoo.Load(ctx, n, servers); err != nil {
+		return err
+	}
+	for _, s := range servers {
+		if err := s.Start(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func down(ctx context.Context, dir string) error {

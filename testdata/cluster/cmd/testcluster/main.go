@@ -3,7 +3,7 @@
 // Command testcluster starts by hand what the tests start:
 //
 //	go run ./testdata/cluster/cmd/testcluster build [--node]
-//	go run ./testdata/cluster/cmd/testcluster up DIR [--node] [--nodes N] [--port N]
+//	go run ./testdata/cluster/cmd/testcluster up DIR [--node] [--zoo] [--nodes N] [--port N]
 //	go run ./testdata/cluster/cmd/testcluster down DIR
 //
 // A cluster that is up stays up until it is taken down. Its folder must be
@@ -27,10 +27,11 @@ import (
 
 const usage = `usage:
   testcluster build [--node]                            build what clusters run
-  testcluster up DIR [--node] [--nodes N] [--port N]    start a cluster
+  testcluster up DIR [--node] [--zoo] [--nodes N] [--port N]    start a cluster
   testcluster down DIR                                  stop it and remove DIR
 
 --node     with one real node, on which containers run (Linux, root)
+--zoo      with a real node, and the servers of testdata/cluster/zoo on it
 --nodes N  with N nodes that are played (2, or 0 beside a real one)
 --port N   with the API server at this port of loopback (any free one)
 `
@@ -70,11 +71,13 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // main prints the usage
 	node := flags.Bool("node", false, "")
+	withZoo := flags.Bool("zoo", false, "")
 	nodes := flags.Int("nodes", -1, "")
 	port := flags.Int("port", 0, "")
 	if flags.Parse(args) != nil || flags.NArg() > 0 {
 		return errUsage
 	}
+	*node = *node || *withZoo
 	switch command {
 	case "build":
 		return cluster.Build(ctx, *node)
@@ -88,7 +91,7 @@ func run(ctx context.Context, args []string) error {
 		if *nodes >= 0 {
 			opts = append(opts, cluster.WithNodes(*nodes))
 		}
-		return holdUp(ctx, dir, *node, opts)
+		return holdUp(ctx, dir, *node, *withZoo, opts)
 	case "down":
 		return down(ctx, dir)
 	}

@@ -1,0 +1,85 @@
+package connections
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// scrapes adds what Prometheus collects from pods that say so in the customary
+// annotations, on themselves or on their Service.
+func (g *Graph) scrapes(inv *fixes.Inventory) {
+	scrapers := g.running("prometheus", "prometheus-agent", "victoria-metrics", "vmagent", "vmsingle", "opentelemetry-collector-contrib",
+		"opentelemetry-collector", "grafana-agent", "alloy", "datadog/agent")
+	for _, w := range g.Workloads {
+		ports, why, ok := scraped(inv, w)
+		if !ok {
+			continue
+		}
+		l := Link{From: End{Place: AnyPod}, To: Of(w), Ports: ports, Sure: Inferred, Why: []Reason{why}, scrape: true}
+		if len(scrapers) == 0 {
+			l.Sure = Guessed
+			l.Why = append(l.Why, Reason{w.Ref(), w.MetaPath + ".annotations", "who collects it is not known"})
+			g.add(l)
+		}
+		for _, s := range scrapers {
+			if s.Ref() == w.Ref() {
+				continue
+			}
+			l.From = Of(s)
+			g.add(l)
+		}
+	}
+}
+
+const (
+	scrapeAnnotation = "prometheus.io/scrape"
+	portAnnotation   = "prometheus.io/port"
+)
+
+// scraped returns the ports at which a workload says that it gives metrics.
+func scraped(inv *fixes.Inventory, w fixes.Workload) ([]Port, Reason, bool) {
+	if w.Meta.Annotations[scrapeAnnotation] == "true" {
+		why := Reason{w.Ref(), w.MetaPath + ".annotations", "its annotations ask for scrapes by Prometheus"}
+		if n, err := strconv.ParseUint(w.Meta.Annotations[portAnnotation], 10, 16); err == nil {
+			return tcp(int32(n)), why, true
+		}
+		return declared(w), why, true
+	}
+	for _, svc := range fixes.Objects[*corev1.Service](inv, w.Object.GetNamespace()) {
+		if svc.Annotations[scrapeAnnotation] != "true" || len(svc.Spec.Selector) == 0 ||
+			!labels.SelectorFromSet(svc.Spec.Selector).Matches(labels.Set(w.Meta.Labels)) {
+			continue
+		}
+		why := Reason{fixes.RefOf(svc), "metadata.annotations", "Service " + svc.Name + " asks for scrapes by Prometheus"}
+		if n, err := strconv.ParseUint(svc.Annotations[portAnnotation], 10, 16); err == nil {
+			return tcp(int32(n)), why, true
+		}
+		var ports []Port
+		for _, p := range svc.Spec.Ports {
+			ports = append(ports, podPorts(w, p)...)
+		}
+		return ports, why, true
+	}
+	return nil, Reason{}, false
+}
+
+// running returns the workloads whose image has one of the given last parts.
+func (g *Graph) running(images ...string) []fixes.Workload {
+	var out []fixes.Workload
+	for _, w := range g.Workloads {
+		for c := range w.Containers() {
+			name := repository(c.Image)
+			if slices.ContainsFunc(images, func(known string) bool { return name == known || strings.HasSuffix(name, "/"+known) }) {
+				out = append(out, w)
+				break
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,212 @@
+package connections
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// A text is something that a workload is given and that may name hosts.
+type text struct {
+	// key is the name of a variable or a flag, or of what stands before a word in
+	// a file.
+	key, value string
+	// file tells texts of many lines, which say a lot of other things too.
+	file   bool
+	reason Reason
+}
+
+// maxText bounds what is read of one value, in bytes.
+const maxText = 1 << 20
+
+// texts yields what the containers of a workload are given: variables,
+// commands, and the files of ConfigMaps and Secrets that they mount.
+func texts(inv *fixes.Inventory, w fixes.Workload) iter.Seq[text] {
+	return func(yield func(text) bool) {
+		seen := map[fixes.Ref]bool{} // files are read once, whoever mounts them
+		for c := range w.Containers() {
+			if c.Ephemeral {
+				continue
+			}
+			for t := range variables(inv, w, c) {
+				if !yield(t) {
+					return
+				}
+			}
+		}
+		for obj, reason := range mounted(inv, w) {
+			if seen[fixes.RefOf(obj)] {
+				continue
+			}
+			seen[fixes.RefOf(obj)] = true
+			for _, key := range slices.Sorted(maps.Keys(entries(obj))) {
+				reason.Text = fmt.Sprintf("file %s of %s", key, fixes.RefOf(obj).ResourceName())
+				if !yield(text{key: key, value: entries(obj)[key], file: true, reason: reason}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// variables yields a container's variables, with $(VAR) replaced as the
+// kubelet does, and its command.
+func variables(inv *fixes.Inventory, w fixes.Workload, c fixes.Container) iter.Seq[text] {
+	return func(yield func(text) bool) {
+		ns, ref := w.Object.GetNamespace(), w.Ref()
+		env := map[string]string{}
+		give := func(key, value, path, what string) bool {
+			return yield(text{key: key, value: value, reason: Reason{ref, path, what}})
+		}
+		for i, from := range c.EnvFrom {
+			var obj fixes.Object
+			switch {
+			case from.ConfigMapRef != nil:
+				obj = lookup[*corev1.ConfigMap](inv, ns, from.ConfigMapRef.Name)
+			case from.SecretRef != nil:
+				obj = lookup[*corev1.Secret](inv, ns, from.SecretRef.Name)
+			}
+			for _, key := range slices.Sorted(maps.Keys(entries(obj))) {
+				value := entries(obj)[key]
+				env[from.Prefix+key] = value
+				if !give(from.Prefix+key, value, fmt.Sprintf("%s.envFrom[%d]", c.Path, i), "key "+key+" of "+fixes.RefOf(obj).ResourceName()) {
+					return
+				}
+			}
+		}
+		for i, e := range c.Env {
+			value, what := expand(e.Value, env), "variable "+e.Name
+			if src := e.ValueFrom; src != nil {
+				var obj fixes.Object
+				key := ""
+				switch {
+				case src.ConfigMapKeyRef != nil:
+					obj, key = lookup[*corev1.ConfigMap](inv, ns, src.ConfigMapKeyRef.Name), src.ConfigMapKeyRef.Key
+				case src.SecretKeyRef != nil:
+					obj, key = lookup[*corev1.Secret](inv, ns, src.SecretKeyRef.Name), src.SecretKeyRef.Key
+				}
+				if obj == nil {
+					continue
+				}
+				value = entries(obj)[key]
+				what += ", key " + key + " of " + fixes.RefOf(obj).ResourceName()
+			}
+			env[e.Name] = value
+			if !give(e.Name, value, fmt.Sprintf("%s.env[%d]", c.Path, i), what) {
+				return
+			}
+		}
+		flag := ""
+		for i, arg := range slices.Concat(c.Command, c.Args) {
+			arg = expand(arg, env)
+			path := fmt.Sprintf("%s.args[%d]", c.Path, i-len(c.Command))
+			if i < len(c.Command) {
+				path = fmt.Sprintf("%s.command[%d]", c.Path, i)
+			}
+			t := text{key: flag, value: arg, file: strings.Contains(arg, "\n"), reason: Reason{ref, path, "its command"}}
+			if !yield(t) {
+				return
+			}
+			flag = ""
+			if strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") {
+				flag = arg // its value may come next
+			}
+		}
+	}
+}
+
+// mounted yields the ConfigMaps and Secrets that a pod mounts, with where it
+// says so.
+func mounted(inv *fixes.Inventory, w fixes.Workload) iter.Seq2[fixes.Object, Reason] {
+	return func(yield func(fixes.Object, Reason) bool) {
+		ns := w.Object.GetNamespace()
+		for i, v := range w.Spec.Volumes {
+			var objects []fixes.Object
+			if v.ConfigMap != nil {
+				objects = append(objects, lookup[*corev1.ConfigMap](inv, ns, v.ConfigMap.Name))
+			}
+			if v.Secret != nil {
+				objects = append(objects, lookup[*corev1.Secret](inv, ns, v.Secret.SecretName))
+			}
+			if v.Projected != nil {
+				for _, src := range v.Projected.Sources {
+					if src.ConfigMap != nil {
+						objects = append(objects, lookup[*corev1.ConfigMap](inv, ns, src.ConfigMap.Name))
+					}
+					if src.Secret != nil {
+						objects = append(objects, lookup[*corev1.Secret](inv, ns, src.Secret.Name))
+					}
+				}
+			}
+			for _, obj := range objects {
+				if obj != nil && !yield(obj, Reason{Object: w.Ref(), Path: fmt.Sprintf("%s.volumes[%d]", w.SpecPath, i)}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lookup returns an object by its name, or nil.
+func lookup[T fixes.Object](inv *fixes.Inventory, namespace, name string) fixes.Object {
+	if obj, ok := fixes.Lookup[T](inv, namespace, name); ok {
+		return obj
+	}
+	return nil
+}
+
+// entries returns what a ConfigMap or a Secret holds that is text.
+func entries(obj fixes.Object) map[string]string {
+	switch o := obj.(type) {
+	case *corev1.ConfigMap:
+		return o.Data
+	case *corev1.Secret:
+		out := map[string]string{}
+		for key, value := range o.Data {
+			if len(value) <= maxText && utf8.Valid(value) {
+				out[key] = string(value)
+			}
+		}
+		maps.Copy(out, o.StringData)
+		return out
+	}
+	return nil
+}
+
+// expand replaces $(VAR) by the variables that are known, as the kubelet does.
+// A variable that is not known stays as it is.
+func expand(value string, env map[string]string) string {
+	if !strings.Contains(value, "$(") {
+		return value
+	}
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(value, "$(")
+		out.WriteString(before)
+		if !found {
+			return out.String()
+		}
+		name, after, closed := strings.Cut(rest, ")")
+		known, ok := env[name]
+		switch {
+		case !closed:
+			out.WriteString("$(" + rest)
+			return out.String()
+		case ok:
+			out.WriteString(known)
+		default:
+			out.WriteString("$(" + name + ")")
+		}
+		if out.Len() > maxText {
+			return out.String()
+		}
+		value = after
+	}
+}

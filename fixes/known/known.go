@@ -1,0 +1,295 @@
+// Package known tells what popular images need: as whom they run, what they
+// write, which capabilities they cannot do without, on which ports they listen.
+//
+// It is a table with sources, images.tsv, not a judgement: where the table says
+// nothing, nothing is known.
+package known
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// Start is as whom an image starts.
+type Start string
+
+// The starts.
+const (
+	// AsUser: the image's USER is the user.
+	AsUser Start = "user"
+	// AsEither: it starts as root and switches to the user by itself, or its
+	// makers run it as that user: it starts as the user as well.
+	AsEither Start = "either"
+	// AsRoot: it starts as root. Whether it needs to is not known.
+	AsRoot Start = "root"
+)
+
+// Needs are what an image needs.
+type Needs struct {
+	// Repository is the one of the table that the image was recognised by
+	// ("docker.io/library/nginx").
+	Repository string
+	// Doubt says in a phrase why the image may be another than the table's ("it
+	// comes from another registry"); it is empty where that is certain.
+	Doubt string
+
+	Start Start
+	// User and Group are those of the process once it serves; nil: not known.
+	User, Group *int64
+	// Writes are the folders of its own file system that it writes, where
+	// WritesKnown is set, and nothing tells it otherwise.
+	Writes      []fixes.Scratch
+	WritesKnown bool
+	// Capabilities are what it needs when it runs as User, without CAP_.
+	Capabilities      []string
+	CapabilitiesKnown bool
+	// Ports are those on which it listens unless told otherwise.
+	Ports []int32
+	// ReadOnly: its makers run it with a read-only root and Writes.
+	ReadOnly bool
+	// Source is a URL.
+	Source string
+}
+
+//go:embed images.tsv
+var table string
+
+// row is a line of the table.
+type row struct {
+	repositories []string
+	versions     versions
+	needs        Needs
+}
+
+// images holds the table's rows by the last element of their repositories'
+// paths, so that most images are told to be unknown by one look.
+type images struct {
+	byName map[string][]row
+	any    []row // of all names
+}
+
+var read = sync.OnceValue(func() images {
+	rows, err := parse(table)
+	if err != nil {
+		panic("fixes/known: " + err.Error()) // the tests read the same table
+	}
+	all := images{byName: map[string][]row{}}
+	for _, r := range rows {
+		seen := map[string]bool{}
+		for _, repo := range r.repositories {
+			last := lastElement(repo)
+			switch {
+			case seen[last]:
+			case last == "*":
+				all.any = append(all.any, r)
+			default:
+				all.byName[last] = append(all.byName[last], r)
+			}
+			seen[last] = true
+		}
+	}
+	return all
+})
+
+// Lookup returns what an image needs, as it stands in a container. The slices
+// belong to the table.
+//
+// An image of the table's name from another registry counts as its mirror, in
+// doubt; so does one whose version cannot be told where that matters.
+func Lookup(image string) (Needs, bool) {
+	all := read()
+	rows := all.byName[lastElement(withoutTag(image))]
+	if len(rows) == 0 && len(all.any) == 0 {
+		return Needs{}, false
+	}
+	ref, err := name.ParseReference(image, name.WeakValidation)
+	if err != nil {
+		return Needs{}, false // the kubelet will refuse it
+	}
+	repo, tag := fullRepository(ref.Context()), tagOf(image)
+	for _, r := range rows {
+		if slices.Contains(r.repositories, repo) {
+			if fits, doubt := r.versions.fit(tag); fits {
+				return r.as(repo, doubt), true
+			}
+		}
+	}
+	if slices.ContainsFunc(rows, func(r row) bool { return slices.Contains(r.repositories, repo) }) {
+		return Needs{}, false // of a version that the table does not have
+	}
+	for _, r := range all.any {
+		for _, of := range r.repositories {
+			if folder := strings.TrimSuffix(of, "*"); strings.HasPrefix(repo, folder) && !strings.Contains(repo[len(folder):], "/") {
+				return r.as(of, ""), true
+			}
+		}
+	}
+	return mirrored(rows, repo, tag)
+}
+
+// mirrored looks for the row whose repository's path ends most like the one of
+// an image from elsewhere.
+func mirrored(rows []row, repo, tag string) (Needs, bool) {
+	var best Needs
+	most := 0
+	for _, r := range rows {
+		fits, _ := r.versions.fit(tag)
+		if !fits {
+			continue
+		}
+		for _, of := range r.repositories {
+			n := commonEnd(of, repo)
+			// A last element alone is enough where it names one thing: "controller"
+			// is the name of many.
+			alone := strings.HasPrefix(of, officialImages) || strings.Contains(lastElement(of), "-")
+			if n > most && (n > 1 || alone) {
+				best, most = r.as(of, "it comes from another registry than "+of), n
+			}
+		}
+	}
+	return best, most > 0
+}
+
+const officialImages = "docker.io/library/"
+
+func (r row) as(repository, doubt string) Needs {
+	n := r.needs
+	n.Repository, n.Doubt = repository, doubt
+	return n
+}
+
+// commonEnd counts the elements of two paths that are the same from the end.
+func commonEnd(a, b string) int {
+	x, y := strings.Split(a, "/"), strings.Split(b, "/")
+	n := 0
+	for n < len(x) && n < len(y) && x[len(x)-1-n] == y[len(y)-1-n] {
+		n++
+	}
+	return n
+}
+
+// fullRepository writes a repository with Docker Hub's usual host.
+func fullRepository(repo name.Repository) string {
+	if repo.RegistryStr() == name.DefaultRegistry {
+		return "docker.io/" + repo.RepositoryStr()
+	}
+	return repo.Name()
+}
+
+func lastElement(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// withoutTag cuts tag and digest off an image.
+func withoutTag(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
+		image = image[:colon]
+	}
+	return image
+}
+
+// tagOf returns an image's tag, "" where it has none.
+func tagOf(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
+		return image[colon+1:]
+	}
+	return ""
+}
+
+// columns are those of the table, in order.
+const columns = "repositories\tversions\tstart\tuser\tgroup\twrites\tcaps\tports\treadonly\tsource"
+
+func parse(text string) ([]row, error) {
+	var rows []row
+	headed := false
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case line == "" || line[0] == '#':
+		case !headed:
+			if headed = line == columns; !headed {
+				return nil, fmt.Errorf("line %d: the columns are %q", number, line)
+			}
+		default:
+			r, err := parseRow(strings.Split(line, "\t"))
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", number, err)
+			}
+			rows = append(rows, r)
+		}
+	}
+	return rows, nil
+}
+
+func parseRow(fields []string) (row, error) {
+	if want := strings.Count(columns, "\t") + 1; len(fields) != want {
+		return row{}, fmt.Errorf("%d fields, not %d", len(fields), want)
+	}
+	r := row{repositories: strings.Split(fields[0], ",")}
+	n := &r.needs
+	n.Start, n.Source = Start(fields[2]), fields[9]
+	if !slices.Contains([]Start{AsUser, AsEither, AsRoot}, n.Start) {
+		return row{}, fmt.Errorf("start %q", fields[2])
+	}
+	var err error
+	if r.versions, err = parseVersions(fields[1]); err != nil {
+		return row{}, err
+	}
+	if n.User, err = parseID(fields[3]); err != nil {
+		return row{}, err
+	}
+	if n.Group, err = parseID(fields[4]); err != nil {
+		return row{}, err
+	}
+	var paths []string
+	paths, n.WritesKnown = list(fields[5])
+	for _, p := range paths {
+		path, seed := strings.CutSuffix(p, "+")
+		n.Writes = append(n.Writes, fixes.Scratch{Path: path, Seed: seed})
+	}
+	n.Capabilities, n.CapabilitiesKnown = list(fields[6])
+	ports, _ := list(fields[7])
+	for _, p := range ports {
+		port, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return row{}, fmt.Errorf("port %q", p)
+		}
+		n.Ports = append(n.Ports, int32(port))
+	}
+	n.ReadOnly = fields[8] == "yes"
+	return r, nil
+}
+
+const unknown = "-"
+
+// list splits a field into its parts, and tells whether it says anything.
+func list(field string) (parts []string, known bool) {
+	switch field {
+	case unknown:
+		return nil, false
+	case "none":
+		return nil, true
+	}
+	return strings.Split(field, ","), true
+}
+
+func parseID(field string) (*int64, error) {
+	if field == unknown {
+		return nil, nil
+	}
+	id, err := strconv.ParseInt(field, 10, 64)
+	if err != nil || id < 0 {
+		return nil, fmt.Errorf("user or group %q", field)
+	}
+	return &id, nil
+}

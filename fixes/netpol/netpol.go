@@ -1,0 +1,257 @@
+// Package netpol says which connections NetworkPolicies allow: the semantics of
+// networking.k8s.io/v1 as its API documents them and its conformance tests pin
+// them down, and nothing else. It knows no Services: a connection is one
+// between pods, or a pod and an address, at the port of the pod.
+package netpol
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Peer is an end of a connection: a pod, or an address outside of all pods.
+type Peer struct {
+	// Namespace and Name are a pod's. Namespace is empty for an address.
+	Namespace, Name string
+	// NamespaceLabels are those of the pod's namespace.
+	NamespaceLabels labels.Set
+	Labels          labels.Set
+	// Ports are what the pod's containers declare: named ports are looked up in
+	// them.
+	Ports []corev1.ContainerPort
+	// HostNetwork: the pod shares its node's network. No policy applies to it, and
+	// no selector finds it.
+	HostNetwork bool
+	// Addrs are the peer's addresses, as far as they are known. An ipBlock
+	// speaks of pods too, though plugins differ in whether they see the address
+	// of a pod or of its node.
+	Addrs []netip.Addr
+}
+
+// pod reports whether policies and their selectors see a pod.
+func (p Peer) pod() bool { return p.Namespace != "" && !p.HostNetwork }
+
+// same reports whether two peers are one pod.
+func (p Peer) same(o Peer) bool {
+	return p.pod() && o.pod() && p.Namespace == o.Namespace && p.Name != "" && p.Name == o.Name
+}
+
+// Connection is a connection that is opened, or a datagram that is sent.
+type Connection struct {
+	From, To Peer
+	// Protocol is TCP where it is empty.
+	Protocol corev1.Protocol
+	// Port is the port of the pod, not of a Service.
+	Port int32
+}
+
+// Policies are the NetworkPolicies of a cluster, prepared for questions. They
+// are safe for concurrent use.
+type Policies struct {
+	ingress, egress map[string][]side // by namespace
+}
+
+// side is what a policy says of one direction.
+type side struct {
+	policy *networkingv1.NetworkPolicy
+	pods   labels.Selector
+	rules  []rule
+}
+
+// rule allows connections with certain peers at certain ports. Without peers
+// it allows all of them, without ports all of these.
+type rule struct {
+	peers []peer
+	ports []networkingv1.NetworkPolicyPort
+}
+
+// peer is a NetworkPolicyPeer: an address block, or pods by the labels of
+// their namespace and their own.
+type peer struct {
+	block      netip.Prefix
+	except     []netip.Prefix
+	namespaces labels.Selector // nil: the policy's namespace
+	pods       labels.Selector // nil: all pods
+}
+
+// Compile prepares policies. Of a policy that no API server would take
+// (a selector or a block that cannot be read), the rule in question allows
+// nothing.
+func Compile(policies []*networkingv1.NetworkPolicy) *Policies {
+	out := &Policies{ingress: map[string][]side{}, egress: map[string][]side{}}
+	for _, p := range policies {
+		pods, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
+		if err != nil {
+			continue
+		}
+		if Isolates(p, networkingv1.PolicyTypeIngress) {
+			s := side{policy: p, pods: pods}
+			for _, r := range p.Spec.Ingress {
+				s.rules = append(s.rules, compile(r.From, r.Ports)...)
+			}
+			out.ingress[p.Namespace] = append(out.ingress[p.Namespace], s)
+		}
+		if Isolates(p, networkingv1.PolicyTypeEgress) {
+			s := side{policy: p, pods: pods}
+			for _, r := range p.Spec.Egress {
+				s.rules = append(s.rules, compile(r.To, r.Ports)...)
+			}
+			out.egress[p.Namespace] = append(out.egress[p.Namespace], s)
+		}
+	}
+	return out
+}
+
+// Isolates reports whether a policy isolates the pods that it selects in a
+// direction. Without policyTypes, which manifests often leave out, it always
+// does for ingress, and for egress if it has any egress rule
+// (NetworkPolicySpec).
+func Isolates(policy *networkingv1.NetworkPolicy, direction networkingv1.PolicyType) bool {
+	if len(policy.Spec.PolicyTypes) > 0 {
+		return slices.Contains(policy.Spec.PolicyTypes, direction)
+	}
+	return direction == networkingv1.PolicyTypeIngress || len(policy.Spec.Egress) > 0
+}
+
+// compile returns the rule, or none where it has peers and none of them can be
+// read: a rule without peers would allow everybody.
+func compile(peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) []rule {
+	r := rule{ports: ports}
+	for _, p := range peers {
+		if compiled, ok := compilePeer(p); ok {
+			r.peers = append(r.peers, compiled)
+		}
+	}
+	if len(peers) > 0 && len(r.peers) == 0 {
+		return nil
+	}
+	return []rule{r}
+}
+
+func compilePeer(p networkingv1.NetworkPolicyPeer) (peer, bool) {
+	var out peer
+	var err error
+	if p.IPBlock != nil {
+		if out.block, err = netip.ParsePrefix(p.IPBlock.CIDR); err != nil {
+			return peer{}, false
+		}
+		for _, except := range p.IPBlock.Except {
+			block, err := netip.ParsePrefix(except)
+			if err != nil {
+				return peer{}, false
+			}
+			out.except = append(out.except, block)
+		}
+		return out, true
+	}
+	if p.NamespaceSelector != nil {
+		if out.namespaces, err = metav1.LabelSelectorAsSelector(p.NamespaceSelector); err != nil {
+			return peer{}, false
+		}
+	}
+	if p.PodSelector != nil {
+		if out.pods, err = metav1.LabelSelectorAsSelector(p.PodSelector); err != nil {
+			return peer{}, false
+		}
+	}
+	return out, p.NamespaceSelector != nil || p.PodSelector != nil
+}
+
+// Verdict is what policies say of a connection.
+type Verdict struct {
+	Allowed bool
+	// Egress and Ingress are the policies that decided, on the side of the one
+	// who connects and of the one who is connected to: one that allows it, or all
+	// that isolate the pod and do not. They are empty where none isolates it.
+	Egress, Ingress []*networkingv1.NetworkPolicy
+}
+
+// Judge says whether a connection is allowed, and by what. A pod always
+// reaches itself.
+func (p *Policies) Judge(c Connection) Verdict {
+	if c.From.same(c.To) {
+		return Verdict{Allowed: true}
+	}
+	c.Protocol = cmp.Or(c.Protocol, corev1.ProtocolTCP)
+	out, egress := decide(p.egress, c.From, c.To, c)
+	in, ingress := decide(p.ingress, c.To, c.From, c)
+	return Verdict{Allowed: out && in, Egress: egress, Ingress: ingress}
+}
+
+// Allows reports whether a connection is allowed.
+func (p *Policies) Allows(c Connection) bool { return p.Judge(c).Allowed }
+
+// decide judges one side: own is the pod whose policies are asked, other the
+// peer at the other end. Policies add up: one that allows is enough.
+func decide(sides map[string][]side, own, other Peer, c Connection) (bool, []*networkingv1.NetworkPolicy) {
+	if !own.pod() {
+		return true, nil
+	}
+	var isolating []*networkingv1.NetworkPolicy
+	for _, s := range sides[own.Namespace] {
+		if !s.pods.Matches(own.Labels) {
+			continue
+		}
+		if slices.ContainsFunc(s.rules, func(r rule) bool { return r.allows(s.policy.Namespace, other, c) }) {
+			return true, []*networkingv1.NetworkPolicy{s.policy}
+		}
+		isolating = append(isolating, s.policy)
+	}
+	return len(isolating) == 0, isolating
+}
+
+func (r rule) allows(namespace string, other Peer, c Connection) bool {
+	if len(r.peers) > 0 && !slices.ContainsFunc(r.peers, func(p peer) bool { return p.matches(namespace, other) }) {
+		return false
+	}
+	return len(r.ports) == 0 || slices.ContainsFunc(r.ports, func(p networkingv1.NetworkPolicyPort) bool { return opens(p, c) })
+}
+
+func (p peer) matches(namespace string, other Peer) bool {
+	if p.block.IsValid() {
+		return slices.ContainsFunc(other.Addrs, func(addr netip.Addr) bool {
+			addr = addr.Unmap().WithZone("")
+			return p.block.Contains(addr) &&
+				!slices.ContainsFunc(p.except, func(e netip.Prefix) bool { return e.Contains(addr) })
+		})
+	}
+	switch {
+	case !other.pod():
+		return false
+	case p.namespaces == nil && other.Namespace != namespace:
+		return false
+	case p.namespaces != nil && !p.namespaces.Matches(other.NamespaceLabels):
+		return false
+	}
+	return p.pods == nil || p.pods.Matches(other.Labels)
+}
+
+// opens reports whether a port of a rule is that of a connection. A name is
+// looked up in the pod that is connected to; where nothing declares it, it
+// opens nothing.
+func opens(port networkingv1.NetworkPolicyPort, c Connection) bool {
+	protocol := corev1.ProtocolTCP
+	if port.Protocol != nil {
+		protocol = *port.Protocol
+	}
+	switch {
+	case protocol != c.Protocol:
+		return false
+	case port.Port == nil:
+		return true
+	case port.Port.Type == intstr.String:
+		return c.To.pod() && slices.ContainsFunc(c.To.Ports, func(d corev1.ContainerPort) bool {
+			return d.Name == port.Port.StrVal && cmp.Or(d.Protocol, corev1.ProtocolTCP) == c.Protocol && d.ContainerPort == c.Port
+		})
+	case port.EndPort != nil:
+		return port.Port.IntVal <= c.Port && c.Port <= *port.EndPort
+	}
+	return port.Port.IntVal == c.Port
+}

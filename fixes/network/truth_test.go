@@ -1,0 +1,137 @@
+package network
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/connections"
+	"github.com/kubectl-harden/kubectl-harden/fixes/fixestest"
+)
+
+var (
+	truthFile    = flag.String("truth", "", "connections that applications need: a JSON object of applications, each with repo, manifest and connections of client, server, pod_port")
+	manifestsDir = flag.String("manifests", "", "a folder OWNER+NAME for each repository of -truth")
+)
+
+// application is what an application needs, as -truth has it.
+type application struct {
+	Repo, Manifest string
+	Connections    []struct {
+		Client, Server string
+		PodPort        int32 `json:"pod_port"`
+		Required       bool
+	}
+}
+
+// BenchmarkTruth segments applications and prints which of the connections that
+// they need are still there, and how much else is.
+func BenchmarkTruth(b *testing.B) {
+	if *truthFile == "" {
+		b.Skip("needs -truth and -manifests")
+	}
+	text, err := os.ReadFile(*truthFile)
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &raw); err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		var app application
+		if json.Unmarshal(raw[name], &app) != nil || app.Manifest == "" {
+			continue // a note
+		}
+		for _, strictness := range fixes.Strictnesses() {
+			files := filesOf(b, app)
+			if len(files) == 0 {
+				b.Logf("%s: no manifests", name)
+				break
+			}
+			inv := inNamespace(fixestest.ReadFiles(b, files...))
+			inv.Strictness = strictness
+			b.Logf("%s, %s: %s", name, strictness, measure(b, inv, app))
+		}
+	}
+}
+
+// inNamespace puts what names no namespace into one, as kubectl does.
+func inNamespace(read *fixes.Inventory) *fixes.Inventory {
+	inv := fixes.NewInventory()
+	for _, kind := range append(connections.Kinds(), fixes.KindNetworkPolicy) {
+		for _, obj := range read.List(kind) {
+			if kind.Namespaced && obj.GetNamespace() == "" {
+				obj.SetNamespace("default")
+			}
+			inv.Add(obj)
+		}
+	}
+	return inv
+}
+
+// filesOf returns the application's files; its manifest may have a {a,b}.
+func filesOf(b *testing.B, app application) []string {
+	dir := filepath.Join(*manifestsDir, strings.ReplaceAll(app.Repo, "/", "+"))
+	patterns := []string{app.Manifest}
+	if before, rest, ok := strings.Cut(app.Manifest, "{"); ok {
+		choice, after, _ := strings.Cut(rest, "}")
+		patterns = nil
+		for c := range strings.SplitSeq(choice, ",") {
+			patterns = append(patterns, before+c+after)
+		}
+	}
+	var out []string
+	for _, p := range patterns {
+		found, err := filepath.Glob(filepath.Join(dir, p))
+		if err != nil {
+			b.Fatal(err)
+		}
+		out = append(out, found...)
+	}
+	return out
+}
+
+func measure(tb testing.TB, inv *fixes.Inventory, app application) string {
+	draft := segmented(tb, inv)
+	sim := newSimulation(draft.Inventory)
+	ends := map[string]connections.End{}
+	for _, w := range draft.Workloads("") {
+		ends[w.Object.GetName()] = connections.Of(w)
+	}
+	var cut []string
+	kept := 0
+	for _, c := range app.Connections {
+		if !c.Required {
+			continue
+		}
+		if sim.allows(connections.Link{From: ends[c.Client], To: ends[c.Server], Ports: []connections.Port{{Protocol: corev1.ProtocolTCP, Number: c.PodPort}}}) {
+			kept++
+		} else {
+			cut = append(cut, fmt.Sprintf("%s -> %s %d", c.Client, c.Server, c.PodPort))
+		}
+	}
+	m := Compare(inv, draft.Inventory, "")
+	return fmt.Sprintf("recall %d of %d, open %d of %d (%.3f); cut: %s", kept, kept+len(cut), m.After, m.All, float64(m.After)/float64(max(m.All, 1)), strings.Join(cut, ", "))
+}
+
+// segmented returns a draft in which all findings of the rule are fixed.
+func segmented(tb testing.TB, inv *fixes.Inventory) *fixes.Draft {
+	tb.Helper()
+	draft := inv.Draft()
+	for _, f := range noDefaultDeny().Run(inv) {
+		if err := f.Fix().Edit(draft); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return draft
+}
