@@ -28,7 +28,10 @@ type evidence struct {
 	first, final *user
 	rooted       []string // names of processes of root
 	written      []string
-	owned        []string        // folders of whom it runs as
+	// owned are folders below /var of whom it runs as: there programs keep what
+	// changes (FHS 3.0, chapter 5), some of it only when asked for something. Those
+	// elsewhere are the program itself, which had better not be written.
+	owned        []string
 	table        []fixes.Scratch // of the table of known images
 	listens      []int32
 	listensKnown bool
@@ -107,7 +110,9 @@ func (e evidence) with(p *fixes.Process) evidence {
 		e.written = p.Written
 	}
 	for _, folder := range p.Owned {
-		e.owned = append(e.owned, strings.TrimSuffix(folder, "/")+"/")
+		if within(folder, "/var") && folder != "/var" {
+			e.owned = append(e.owned, folder+"/")
+		}
 	}
 	if p.ListensKnown {
 		e.listens, e.listensKnown = p.Listens, true

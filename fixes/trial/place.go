@@ -11,10 +11,11 @@ import (
 )
 
 // overWritten returns the settings with empty folders where a container was
-// seen, or is known, to write.
+// seen, or is known, to write, and at /tmp: programs write there when somebody
+// asks something of them, which a trial does not see.
 func (s *Search) overWritten(now settings, container string) settings {
 	e := s.seen[container]
-	for _, scratch := range append(slices.Clone(e.table), foldersOf(slices.Concat(e.owned, e.written))...) {
+	for _, scratch := range slices.Concat(e.table, foldersOf(slices.Concat(e.owned, e.written)), []fixes.Scratch{{Path: "/tmp"}}) {
 		if own := now.Containers[container]; !s.mounted(container, scratch.Path) && scratchAt(own.Scratch, scratch.Path) < 0 {
 			now, _ = s.over(now, container, scratch)
 		}

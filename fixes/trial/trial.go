@@ -14,6 +14,7 @@ package trial
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -74,7 +75,7 @@ func New(inv *fixes.Inventory, w fixes.Workload) (*Search, error) {
 	}
 	s.trial.Namespace, s.trial.Name = w.Object.GetNamespace(), fixes.TrialName(w.Ref())
 	s.trial.Workload, s.trial.Template = w.Ref(), fixes.TemplateDigest(w)
-	first := settings{}
+	first, knows := settings{}, false
 	for c := range w.Containers() {
 		e := s.seen[c.Name]
 		switch {
@@ -87,9 +88,11 @@ func New(inv *fixes.Inventory, w fixes.Workload) (*Search, error) {
 		if next, ok := s.asRoot(first, c.Name); ok {
 			first = next
 		}
+		own := first.Containers[c.Name]
+		knows = knows || own.User != nil || own.Root || slices.ContainsFunc(own.Scratch, func(f fixes.Scratch) bool { return f.Path != "/tmp" })
 	}
-	why := "Everything that the restricted level asks for, and a read-only root file system"
-	if parts := describe(first.Confinement, w); len(parts) > 0 {
+	why := "Everything that the restricted level asks for, and a read-only root file system but for /tmp"
+	if knows {
 		why += ", with what is known of it"
 	}
 	s.next = attempt{settings: first, text: why}

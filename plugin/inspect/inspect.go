@@ -290,8 +290,8 @@ func (l *looking) owned() []string {
 func topmost(folders []string) []string {
 	folders = slices.Sorted(slices.Values(folders))
 	var out []string
-	for _, f := range folders {
-		if len(out) == 0 || !strings.HasPrefix(f, out[len(out)-1]+"/") {
+	for _, f := range folders { // a folder comes before what is in it, not always right before
+		if !slices.ContainsFunc(out, func(above string) bool { return strings.HasPrefix(f, above+"/") }) {
 			out = append(out, f)
 		}
 	}

@@ -139,6 +139,13 @@ func TestPhrases(t *testing.T) {
 	}
 }
 
+func TestTopmost(t *testing.T) {
+	got := topmost([]string{"/var/app/b", "/var/app-x", "/var/app", "/var/app/b/c"})
+	if want := []string{"/var/app", "/var/app-x"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 type noConfig struct{}
 
 func (noConfig) ToRESTConfig() (*rest.Config, error) { return &rest.Config{}, nil }

@@ -166,6 +166,9 @@ func TestLookOnNode(t *testing.T) {
 	if want := []string{"/tmp", "/tmp/x", "/var/app", "/var/app/state", "/var/idle"}; !web.WritableKnown || !slices.Equal(slices.Sorted(slices.Values(web.Writable)), want) {
 		t.Errorf("writable %v %q, want %q", web.WritableKnown, web.Writable, want)
 	}
+	if want := []string{"/var/app", "/var/idle"}; !slices.Equal(web.Owned, want) {
+		t.Errorf("owned %q, want %q", web.Owned, want)
+	}
 	if !web.ListensKnown || !slices.Equal(web.Listens, []int32{8080}) {
 		t.Errorf("listens %v %v: the other container's port is not its", web.ListensKnown, web.Listens)
 	}
@@ -206,7 +209,7 @@ func TestLookOnNode(t *testing.T) {
 		if len(facts) != 2 || len(skips) != 1 || !strings.Contains(skips[0].Reason, "1 container: the image has no shell") {
 			t.Errorf("%+v %+v", facts, skips)
 		}
-		if len(said) != 5 || !strings.HasPrefix(said[0], "sh -c ") {
+		if len(said) != 6 || !strings.HasPrefix(said[0], "sh -c ") {
 			t.Errorf("said %q", said)
 		}
 	})
