@@ -28,7 +28,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/testdata/cluster/zoo"
 )
 
-// The whole zoo takes ten minutes on two cores; a dozen of every sort, four.
+// The whole zoo takes twice as long as a dozen of every sort.
 var zooServers = flag.String("zoo", "apache2,caddy,dnsmasq,exim,haproxy,mariadb,nginx,php,postgres,redis,squid,worker",
 	"servers of the zoo to fix, or all")
 
@@ -143,7 +143,7 @@ func check(t *testing.T, node *cluster.Node, asker string, list []*survivor, how
 	group.Wait()
 	for _, s := range list {
 		if s.running != nil {
-			logs, _, _ := node.KubectlErr("logs", "-n", s.Name, "-l", "app="+s.Name, "--tail=20")
+			logs, _, _ := node.KubectlErr("logs", "-n", s.Namespace(), "-l", "app="+s.Name, "--tail=20")
 			t.Errorf("%s: %v\n%s", how, s.running, logs)
 		}
 	}
@@ -156,7 +156,7 @@ func (s *survivor) level(t *testing.T, node *cluster.Node) (level api.Level, rea
 	if s.Kind != "" {
 		kind, obj = strings.ToLower(s.Kind), &appsv1.StatefulSet{}
 	}
-	if err := json.Unmarshal([]byte(node.Kubectl(t, "get", kind, s.Name, "-n", s.Name, "-o", "json")), obj); err != nil {
+	if err := json.Unmarshal([]byte(node.Kubectl(t, "get", kind, s.Name, "-n", s.Namespace(), "-o", "json")), obj); err != nil {
 		t.Fatal(err)
 	}
 	w, _ := fixes.AsWorkload(obj)
@@ -171,8 +171,8 @@ func (s *survivor) level(t *testing.T, node *cluster.Node) (level api.Level, rea
 
 // told reads what a run said of a server's trials.
 func (s *survivor) told(said string) {
-	s.tries = len(regexp.MustCompile(`(?m)^\S+/`+s.Name+` in `+s.Name+`: try \d+\.`).FindAllString(said, -1))
-	if m := regexp.MustCompile(`(?m)^\S+/` + s.Name + ` in ` + s.Name + ` runs; it keeps: (.*)$`).FindStringSubmatch(said); m != nil {
+	s.tries = len(regexp.MustCompile(`(?m)^\S+/`+s.Name+` in `+s.Namespace()+`: try \d+\.`).FindAllString(said, -1))
+	if m := regexp.MustCompile(`(?m)^\S+/` + s.Name + ` in ` + s.Namespace() + ` runs; it keeps: (.*)$`).FindStringSubmatch(said); m != nil {
 		s.kept = m[1]
 	}
 }

@@ -20,7 +20,7 @@ func (s Server) Start(n *cluster.Node) error {
 		return err
 	}
 	apply := n.Command("kubectl", "apply", "-f", "-")
-	apply.Stdin = strings.NewReader("{apiVersion: v1, kind: Namespace, metadata: {name: " + s.Name + "}}\n---\n" + manifest)
+	apply.Stdin = strings.NewReader("{apiVersion: v1, kind: Namespace, metadata: {name: " + s.Namespace() + "}}\n---\n" + manifest)
 	if out, err := apply.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", s.Name, err, out)
 	}
@@ -87,7 +87,7 @@ func (s Server) Check(ctx context.Context, n *cluster.Node, askerPath string) er
 }
 
 func (s Server) check(n *cluster.Node, askerPath string) error {
-	pods, stderr, err := n.KubectlErr("get", "pods", "-n", s.Name, "-l", "app="+s.Name,
+	pods, stderr, err := n.KubectlErr("get", "pods", "-n", s.Namespace(), "-l", "app="+s.Name,
 		"-o", `jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}`)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, stderr)
@@ -99,7 +99,7 @@ func (s Server) check(n *cluster.Node, askerPath string) error {
 	}
 	pod, ip := fields[0], fields[1]
 	for _, a := range s.Answers {
-		if err := a.check(n, askerPath, s.Name, pod, ip); err != nil {
+		if err := a.check(n, askerPath, s.Namespace(), pod, ip); err != nil {
 			return err
 		}
 	}

@@ -26,7 +26,7 @@ var assets embed.FS
 
 // A Server is one of the zoo.
 type Server struct {
-	// Name is that of its workload, and of its namespace.
+	// Name is that of its workload.
 	Name string `json:"-"`
 	// Packages are the Debian packages that its image has beside the base; those
 	// that they depend on come with them.
@@ -85,10 +85,19 @@ func Servers() ([]Server, error) {
 // Ref is what pods call its image.
 func (s Server) Ref() string { return "zoo/" + s.Name + ":1" }
 
-// Manifest is the server's workload, in a namespace of its name.
+// Namespace is where the server runs: workloads of one namespace are rolled out
+// side by side, so they share few.
+func (s Server) Namespace() string {
+	if s.Kind == "StatefulSet" {
+		return "zoo-data"
+	}
+	return "zoo"
+}
+
+// Manifest is the server's workload.
 func (s Server) Manifest() (string, error) {
 	labels := map[string]string{"app": s.Name}
-	meta := metav1.ObjectMeta{Name: s.Name, Namespace: s.Name}
+	meta := metav1.ObjectMeta{Name: s.Name, Namespace: s.Namespace()}
 	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: *s.Pod.DeepCopy()}
 	template.Spec.TerminationGracePeriodSeconds = new(int64(2)) // some wait for clients
 	for i := range template.Spec.Containers {

@@ -106,7 +106,7 @@ func start(ctx context.Context, dir string, node, withZoo bool, opts []cluster.O
 	return n.Cluster, "# in the node's network: " + strings.Join(n.Command("COMMAND").Args, " ") + "\n", nil
 }
 
-// populate starts the servers of the zoo, each in a namespace of its name.
+// populate starts the servers of the zoo.
 func populate(ctx context.Context, n *cluster.Node) error {
 	servers, err := zoo.Servers()
 	if err != nil {
