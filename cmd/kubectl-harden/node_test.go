@@ -65,6 +65,7 @@ func show(dir string) {
 // TestEnvironmentOnNode moves a real container's credentials into a Secret,
 // and sees that its process is given the same environment.
 func TestEnvironmentOnNode(t *testing.T) {
+	t.Parallel()
 	node := cluster.StartNode(t)
 	node.LoadProgram(t, "probe:1", probe, cluster.ImageConfig{})
 	node.Kubectl(t, "create", "namespace", "shop")
@@ -122,6 +123,7 @@ spec:
 // reads in every way there is, and out of its command line, and sees that its
 // process is given the same environment, arguments and files.
 func TestFilesOnNode(t *testing.T) {
+	t.Parallel()
 	node := cluster.StartNode(t)
 	node.LoadProgram(t, "probe:1", probe, cluster.ImageConfig{})
 	node.Kubectl(t, "create", "namespace", "files")

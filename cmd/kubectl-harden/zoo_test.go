@@ -47,6 +47,7 @@ type survivor struct {
 // restricted with a read-only root; and without trials, no fix that is called
 // safe may break one. With -v it prints the table.
 func TestZoo(t *testing.T) {
+	t.Parallel() // it waits most of its time, on a node of its own
 	node := cluster.StartNode(t)
 	servers := chosen(t)
 	if err := zoo.Load(t.Context(), node, servers); err != nil {
