@@ -27,10 +27,8 @@ func (f *nodeFlags) addTo(fs *pflag.FlagSet) {
 
 // set puts into the options what the flags mean.
 func (f *nodeFlags) set(o *Options) error {
-	for flag, given := range map[string]bool{"--kubelet-config": f.KubeletConfig, "--probe-nodes": f.Probe} {
-		if given && o.source != nil {
-			return errors.New(flag + " asks the nodes of a cluster, and manifests have none: scan a cluster")
-		}
+	if (f.KubeletConfig || f.Probe) && o.source != nil {
+		return errors.New("--kubelet-config and --probe-nodes ask the nodes of a cluster, and manifests have none: scan a cluster")
 	}
 	say := func(what string) func(string) {
 		if o.interactive() { // there, the findings' evidence shows it

@@ -62,6 +62,8 @@ type plugin struct {
 	byDefault bool
 	// message says what is wrong, risk what it may break to mend it.
 	message, risk, before string
+	// file names what it reads; it stands below folder.
+	file, folder string
 }
 
 // wantedPlugins are in the order of the benchmark
@@ -100,7 +102,8 @@ var wantedPlugins = []plugin{
 	{name: "EventRateLimit", severity: fixes.Low,
 		message: "Who may make events may fill etcd with them: EventRateLimit is off.",
 		risk:    "Events above the limits are lost.",
-		before: `Write /etc/kubernetes/admission/admission.yaml, and give it to --admission-control-config-file:
+		file:    "/etc/kubernetes/admission/admission.yaml", folder: "/etc/kubernetes/admission",
+		before: `Write /etc/kubernetes/admission/admission.yaml:
     apiVersion: apiserver.config.k8s.io/v1
     kind: AdmissionConfiguration
     plugins:
@@ -136,7 +139,12 @@ func checkAdmissionPlugins(p *fixes.Pass) {
 			case want.byDefault && len(exact) == 0:
 				proc.reportPlugin(p, want, edit{set: setPlugins(disableFlag, without(disabled, want.name)), drop: []string{want.name + " from --" + disableFlag}})
 			default:
-				proc.reportPlugin(p, want, edit{before: want.before, set: setPlugins(enableFlag, append(slices.Clone(enabled), want.name))})
+				e := edit{before: want.before, set: setPlugins(enableFlag, append(slices.Clone(enabled), want.name))}
+				if want.file != "" {
+					e.set = append(e.set, "--admission-control-config-file="+want.file)
+					e.mounts = mountsOf("admission", want.folder, true)
+				}
+				proc.reportPlugin(p, want, e)
 			}
 		}
 	}

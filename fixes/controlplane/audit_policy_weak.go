@@ -45,7 +45,7 @@ The flags, or the whole policy, in the steps.
 func unseenPolicy(inv *fixes.Inventory) []fixes.Skip {
 	skips := unseen(inv)
 	for _, proc := range processesOf(inv).of(apiServer) {
-		if inv.Live && !proc.flags.without(auditPolicyFile) && auditPolicyOf(inv, proc) == "" {
+		if looked(inv) && !proc.flags.without(auditPolicyFile) && auditPolicyOf(inv, proc) == "" {
 			return append(skips, inFile(apiServer, auditPolicyFile))
 		}
 	}

@@ -26,9 +26,8 @@ const (
 // unseen says what of the control plane no pod shows: on managed clusters
 // nothing, elsewhere what stands in files.
 func unseen(inv *fixes.Inventory) []fixes.Skip {
-	const system = metav1.NamespaceSystem
-	if !inv.Live || inv.Namespace != "" && inv.Namespace != system || !inv.Covers(fixes.KindPod, system) {
-		return nil // nobody asked, or it is said already
+	if !looked(inv) {
+		return nil
 	}
 	var skips []fixes.Skip
 	var missing []string
@@ -46,11 +45,18 @@ func unseen(inv *fixes.Inventory) []fixes.Skip {
 	}
 	if len(missing) > 0 {
 		skips = append(skips, fixes.Skip{Resource: "flags of " + strings.Join(missing, ", "),
-			Reason: "no pod in " + system + " shows them, as on managed clusters: ask the provider"})
+			Reason: "no pod in " + metav1.NamespaceSystem + " shows them, as on managed clusters: ask the provider"})
 	}
 	return skips
 }
 
 func inFile(prog program, flag string) fixes.Skip {
 	return fixes.Skip{Resource: "what --" + flag + " of " + string(prog) + " names", Reason: "a file on the node, which the API does not show"}
+}
+
+// looked reports whether the pods of a running control plane were asked for, and
+// could be listed: else it is said already that they were not.
+func looked(inv *fixes.Inventory) bool {
+	const system = metav1.NamespaceSystem
+	return inv.Live && (inv.Namespace == "" || inv.Namespace == system) && inv.Covers(fixes.KindPod, system)
 }

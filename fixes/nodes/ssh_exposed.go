@@ -23,6 +23,7 @@ func sshExposed() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.Tampering, fixes.ElevationOfPrivilege},
 		References: []fixes.Reference{fixes.NSA("Kubernetes Pod security"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
 		Kinds:      append(fixes.WorkloadKinds(), fixes.KindService, fixes.KindNode, fixes.KindNodeProbe),
+		Phase:      fixes.Enforce, // when nothing edits a Service any more that goes
 		Docs:       sshExposedDocs,
 		Check:      checkSSHExposed,
 	}
