@@ -24,6 +24,8 @@ func roleBinding(namespace, role, group string) string {
 }
 
 const (
+	someNamespaces = "\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: pay}\n"
+
 	devs     = "{apiGroup: rbac.authorization.k8s.io, kind: Group, name: devs}"
 	execRule = `{apiGroups: [""], resources: [pods/exec, pods/attach], verbs: [create]}`
 	readPods = `{apiGroups: [""], resources: [pods, pods/log], verbs: [get, list, watch]}`
@@ -37,13 +39,14 @@ func TestAccessUnlimited(t *testing.T) {
 	}
 	only := clusterRole("enter", "", execRule+", "+readPods) + bindingTo("enter", devs)
 	mixed := clusterRole("ops", "", services) + bindingTo("ops", devs)
-	view := clusterRole("view", boot, readPods)
+	view := clusterRole("view", boot, readPods) + someNamespaces
 	fixestest.Table(t, accessUnlimited(), []fixestest.Case{
 		{Name: "nothing", Objects: clusterRole("view", boot, readPods) + bindingTo("view", devs), Live: true},
 		{Name: "in one namespace", Objects: clusterRole("enter", "", execRule) + roleBinding("shop", "enter", "devs"), Live: true},
 		{Name: "nobody knows where it is needed", Objects: only, Live: true, Want: found("enter", "manual")},
 		{Name: "it is bound in a namespace", Objects: only + view + roleBinding("shop", "view", "devs"), Live: true, Want: found("enter", "review"),
 			Diff: []string{"+ kind: RoleBinding", "+ namespace: shop", "+ - pods/exec", "+ name: devs", "- name: enter"}, NotDiff: []string{"+ - pods/attach"}},
+		{Name: "as it is in manifests", Objects: only + view + roleBinding("shop", "view", "devs"), Want: found("enter", "review")},
 		{Name: "others' namespaces do not count", Objects: only + view + roleBinding("shop", "view", "others"), Live: true, Want: found("enter", "manual")},
 		{Name: "the system's neither", Objects: only + view + roleBinding("kube-system", "view", "devs"), Live: true, Want: found("enter", "manual")},
 		{Name: "a role for other things too", Objects: mixed + view + roleBinding("shop", "view", "devs"), Live: true, Want: found("ops", "review"),
@@ -65,7 +68,7 @@ func TestAccessUnlimited(t *testing.T) {
 
 // TestExecGroup gives exec to the groups that were named, each time once.
 func TestExecGroup(t *testing.T) {
-	inv := fixestest.Load(t, clusterRole("enter", "", execRule)+bindingTo("enter", devs)+clusterRole("more", "", execRule)+bindingTo("more", devs))
+	inv := fixestest.Load(t, clusterRole("enter", "", execRule)+bindingTo("enter", devs)+clusterRole("more", "", execRule)+bindingTo("more", devs)+someNamespaces)
 	inv.Live, inv.Exec = true, []fixes.ExecGrant{{Namespace: "shop", Group: "devs"}, {Namespace: "shop", Group: "oncall"}, {Namespace: "pay", Group: "payers"}}
 	result := fixes.Scan(inv, []*fixes.Rule{accessUnlimited()})
 	if lines := fixestest.Lines(result.Findings); len(lines) != 2 {
@@ -76,6 +79,14 @@ func TestExecGroup(t *testing.T) {
 		if got := strings.Count(diff+"\n", text+"\n"); got != n {
 			t.Errorf("%q stands %d times in\n%s", text, got, diff)
 		}
+	}
+	inv.Exec = append(inv.Exec, fixes.ExecGrant{Namespace: "gone", Group: "devs"})
+	if fix := accessUnlimited().Run(inv)[0].Fix(); fix.Confidence != fixes.Manual || fix.Why != "namespace gone is not there" {
+		t.Errorf("a namespace that is not there: %+v", fix)
+	}
+	inv.Namespace = "shop"
+	if found := accessUnlimited().Run(inv); len(found) > 0 {
+		t.Errorf("judged by one namespace: %v", found)
 	}
 	if title := result.Findings[0].Fix().Title; title != "Give exec to devs in shop, oncall in shop, payers in pay alone" {
 		t.Error(title)

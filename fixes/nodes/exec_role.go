@@ -25,10 +25,15 @@ func (u unlimited) fix(inv *fixes.Inventory, index *rbac.Index) fixes.Fix {
 		why = "the group has RoleBindings in these namespaces; whether it needs exec elsewhere too is not known"
 	}
 	only := onlyWaysIn(index.RulesOf(u.role))
-	if hindrance := u.hindrance(inv, only); hindrance != "" || len(grants) == 0 {
-		if hindrance == "" {
-			hindrance = "which of them need it, and in which namespaces, is not known"
-		}
+	hindrance := u.hindrance(inv, only)
+	switch {
+	case hindrance != "":
+	case len(grants) == 0:
+		hindrance = "which of them need it, and in which namespaces, is not known"
+	default:
+		hindrance = nowhere(inv, grants)
+	}
+	if hindrance != "" {
 		return fixes.Fix{Title: "Give exec by namespace", Confidence: fixes.Manual, Why: hindrance, Steps: u.steps()}
 	}
 	fix := fixes.Fix{
@@ -52,6 +57,19 @@ func (u unlimited) fix(inv *fixes.Inventory, index *rbac.Index) fixes.Fix {
 		fix.Risks = append(fix.Risks, "nodes/proxy is given back to nobody: what scrapes kubelets needs nodes/metrics and nodes/stats instead.")
 	}
 	return fix
+}
+
+// nowhere says which namespace of some grants is not there, or "".
+func nowhere(inv *fixes.Inventory, grants []fixes.ExecGrant) string {
+	if !inv.Live || !inv.Covers(fixes.KindNamespace, "") {
+		return ""
+	}
+	for _, ns := range namespacesOf(grants) {
+		if inv.Get(fixes.Ref{Kind: fixes.KindNamespace, Name: ns}) == nil {
+			return "namespace " + ns + " is not there"
+		}
+	}
+	return ""
 }
 
 func has(list []right, resource string) bool {

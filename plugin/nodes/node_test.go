@@ -70,7 +70,7 @@ func TestKubeletsOnNode(t *testing.T) {
 	ids, result := kubeletFindings(t, weak, "", func(path string) { said = append(said, path) })
 	want := []string{
 		"kubelet-anonymous-auth", "kubelet-event-rate", "kubelet-iptables-chains", "kubelet-pod-pids", "kubelet-profiling",
-		"kubelet-protect-kernel-defaults", "kubelet-read-only-port", "kubelet-rotate-certificates", "kubelet-seccomp-default", "kubelet-tls-version",
+		"kubelet-protect-kernel-defaults", "kubelet-read-only-port", "kubelet-rotate-certificates", "kubelet-seccomp-default", "kubelet-streaming-timeout", "kubelet-tls-version",
 	}
 	if !slices.Equal(ids, want) {
 		t.Errorf("found %q\nnot   %q", ids, want)
