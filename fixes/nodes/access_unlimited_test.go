@@ -75,7 +75,7 @@ func TestExecGroup(t *testing.T) {
 		t.Fatalf("findings: %q", lines)
 	}
 	diff := strings.Join(fixestest.ClosedLoop(t, result), "\n")
-	for text, n := range map[string]int{"+ kind: Role": 2, "+ kind: RoleBinding": 2, "+ name: devs": 1, "+ name: oncall": 1, "+ name: payers": 1} {
+	for text, n := range map[string]int{"+ kind: Role": 4, "+ kind: RoleBinding": 2, "+ name: devs": 1, "+ name: oncall": 1, "+ name: payers": 1} {
 		if got := strings.Count(diff+"\n", text+"\n"); got != n {
 			t.Errorf("%q stands %d times in\n%s", text, got, diff)
 		}

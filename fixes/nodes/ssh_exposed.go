@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -202,7 +203,7 @@ func checkSSHContainer(p *fixes.Pass, w fixes.Workload, c fixes.Container) {
 		}
 		if port.HostPort != 0 || w.Spec.HostNetwork {
 			f.Severity = fixes.High
-			f.Message = fmt.Sprintf("Container %s opens SSH on its node (port %d).", c.Name, max(port.HostPort, port.ContainerPort))
+			f.Message = fmt.Sprintf("Container %s opens SSH on its node (port %d).", c.Name, cmp.Or(port.HostPort, port.ContainerPort))
 		}
 		if files {
 			f.Severity, f.Evidence = fixes.Low, []string{"it serves Git or files over SSH"}

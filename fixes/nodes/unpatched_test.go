@@ -33,7 +33,7 @@ func TestUnpatched(t *testing.T) {
 		row("a kernel older than the table", node("n", "v1.37.0", "Buildroot 2016", "3.10.0", containerd), found),
 		row("a kernel that the table does not know", node("n", "v1.37.0", "Talos (v1.11.0)", "6.14.2-talos", containerd)),
 		row("an old runtime", node("n", "v1.37.0", ubuntu, "6.8.0-45-generic", "containerd://1.6.8"), found),
-		row("the runtime's last day", node("n", "v1.37.0", ubuntu, "6.8.0-45-generic", "containerd://2.2.0"), found),
+		row("a runtime that has ended this month", node("n", "v1.37.0", ubuntu, "6.8.0-45-generic", "containerd://2.2.0"), found),
 		row("CRI-O", node("n", "v1.37.0", ubuntu, "6.8.0-45-generic", "cri-o://1.37.0")),
 		{Name: "manifests do not age", Objects: node("n", "v1.37.0", "Ubuntu 18.04.6 LTS", "4.15.0", "containerd://1.4.0")},
 	})
