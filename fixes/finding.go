@@ -46,6 +46,9 @@ type Fix struct {
 	// other fixes may have been made before, and do nothing when there is
 	// nothing left to do. It is nil where no edit exists.
 	Edit func(*Draft) error
+	// Deletes says that the edit deletes the finding's own object, and changes
+	// nothing in it: that a pod cannot be changed in place is no hindrance.
+	Deletes bool
 	// Steps tell a person exactly what to do and how to check it, where no edit
 	// exists.
 	Steps string
@@ -139,6 +142,9 @@ func (f *Finding) settle(inv *Inventory) {
 			name := owner.Kind + " " + owner.Name
 			fix.manual(name+" controls this object and would undo a change below it",
 				"Make the change in "+name+" ("+owner.APIVersion+"), where its fields allow it: "+fix.Title+".")
+		case fix.Deletes && f.ManagedBy == "":
+		case fix.Deletes:
+			fix.lower(Review, mayPutBack(f.ManagedBy))
 		case inv.Live && isWorkload && w.Finished():
 			fix.manual("it has finished: nothing runs that a change could reach",
 				"Fix its source, and delete what is left: kubectl delete "+f.Object.KubectlArgs())

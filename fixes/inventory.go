@@ -45,6 +45,8 @@ type Inventory struct {
 	Images     ImagePolicy
 	Admission  AdmissionPolicy
 	Strictness Strictness
+	// Exec says who is to have exec where, once nobody has it everywhere.
+	Exec []ExecGrant
 
 	base    *Inventory // what a draft overlays; nil for a scan's own inventory
 	objects map[Kind]map[key]Object
@@ -135,6 +137,23 @@ func (inv *Inventory) Skips() []Skip {
 		return inv.base.Skips()
 	}
 	return inv.skips
+}
+
+// Unseen collects what some rules would judge and an inventory does not show, each
+// once; see [Rule.Unseen].
+func Unseen(inv *Inventory, rules []*Rule) []Skip {
+	var skips []Skip
+	for _, r := range rules {
+		if r.Unseen == nil {
+			continue
+		}
+		for _, s := range r.Unseen(inv) {
+			if !slices.Contains(skips, s) {
+				skips = append(skips, s)
+			}
+		}
+	}
+	return skips
 }
 
 // Position is a place in a manifest.

@@ -155,6 +155,8 @@ var kindTypes = []struct {
 	{KindProcess, reflect.TypeFor[*Process]()},
 	{KindTrial, reflect.TypeFor[*Trial]()},
 	{KindUsage, reflect.TypeFor[*Usage]()},
+	{KindKubelet, reflect.TypeFor[*Kubelet]()},
+	{KindNodeProbe, reflect.TypeFor[*NodeProbe]()},
 }
 
 // WorkloadKinds are the kinds that hold a pod or a pod template. A rule that

@@ -130,6 +130,10 @@ type Rule struct {
 	// Option names the flag that asks for the rule ("pod-defaults"), where it is
 	// not checked unless that flag or the rule's name is given.
 	Option string
+	// Unseen, where it is set, says what the rule would judge and the inventory
+	// does not show, though every kind could be listed: the flags of a managed
+	// control plane. It is asked when the inventory is complete.
+	Unseen func(*Inventory) []Skip
 	// Docs explain the rule to a person, in Markdown: why it matters, what the
 	// fix does and may break, how to check by hand.
 	Docs string

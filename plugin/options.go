@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/plugin/apply/journal"
 	"github.com/kubectl-harden/kubectl-harden/plugin/export/forms"
 	"github.com/kubectl-harden/kubectl-harden/plugin/metrics"
+	"github.com/kubectl-harden/kubectl-harden/plugin/nodes"
 	"github.com/kubectl-harden/kubectl-harden/plugin/source"
 )
 
@@ -55,10 +56,12 @@ type Options struct {
 	RecreateNames []string
 
 	// Images is what the user asks of images, Admission what of admission
-	// policies, Strictness what of network policies.
+	// policies, Strictness what of network policies; Exec are the groups that are
+	// to have exec, and where.
 	Images     fixes.ImagePolicy
 	Admission  fixes.AdmissionPolicy
 	Strictness fixes.Strictness
+	Exec       []fixes.ExecGrant
 
 	Now func() time.Time
 
@@ -70,9 +73,10 @@ type Options struct {
 	// openReports returns where reports about images come from.
 	openReports func(context.Context, *Options) ([]source.Facts, error)
 
-	source  source.Source
-	facts   []source.Facts // that the user asked for
-	cluster *connection    // nil unless a cluster is scanned
+	source   source.Source
+	kubelets *nodes.Kubelets // that the user asked for, without its API
+	facts    []source.Facts  // that the user asked for
+	cluster  *connection     // nil unless a cluster is scanned
 }
 
 // Run does what the options say.
@@ -86,6 +90,10 @@ func (o *Options) Run(ctx context.Context) error {
 	}
 	o.facts = append(o.facts, reports...)
 	if o.cluster != nil {
+		if o.kubelets != nil {
+			o.kubelets.API = o.cluster.Client
+			o.facts = append(o.facts, o.kubelets)
+		}
 		o.facts = append(o.facts, metrics.Pods{API: o.cluster.Client, Namespace: o.Namespace})
 	}
 	switch {
@@ -132,7 +140,7 @@ func (o *Options) connect() error {
 // scan loads and judges the source. A result comes with an error where only
 // some manifests could not be read.
 func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
-	judged := source.Judged{Source: o.source, Images: o.Images, Admission: o.Admission, Strictness: o.Strictness}
+	judged := source.Judged{Source: o.source, Images: o.Images, Admission: o.Admission, Strictness: o.Strictness, Exec: o.Exec}
 	result, err := source.Scan(ctx, judged, o.facts, o.Rules, func(p fixes.Progress) {
 		if report != nil {
 			p.Found, _ = o.choose(nil, p.Found)

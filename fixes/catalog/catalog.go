@@ -8,6 +8,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/access"
 	"github.com/kubectl-harden/kubectl-harden/fixes/admission"
+	"github.com/kubectl-harden/kubectl-harden/fixes/controlplane"
 	"github.com/kubectl-harden/kubectl-harden/fixes/images"
 	"github.com/kubectl-harden/kubectl-harden/fixes/network"
 	"github.com/kubectl-harden/kubectl-harden/fixes/nodes"
@@ -23,6 +24,7 @@ func Rules() []*fixes.Rule {
 		images.Rules(),
 		nodes.Rules(),
 		access.Rules(),
+		controlplane.Rules(),
 		quota.Rules(),
 		network.Rules(),
 		podsecurity.Rules(),

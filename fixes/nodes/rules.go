@@ -5,7 +5,11 @@ import "github.com/kubectl-harden/kubectl-harden/fixes"
 
 // Rules lists the chapter's rules.
 func Rules() []*fixes.Rule {
-	return []*fixes.Rule{
+	return append([]*fixes.Rule{
+		sshExposed(),
+		debuggerLeft(),
+		accessUnlimited(),
 		execIntoPrivileged(),
-	}
+		unpatched(),
+	}, kubeletRules()...)
 }

@@ -46,7 +46,9 @@ func (s *slimmer) slim(obj fixes.Object) {
 		o.Spec.Template = corev1.PodTemplateSpec{}
 		o.Annotations, o.Status = nil, appsv1.ReplicaSetStatus{}
 	case *corev1.Pod:
-		s.slimPod(o, owner.UID)
+		if owner.Kind != fixes.KindNode.Name { // a static pod has no template: it is what is judged
+			s.slimPod(o, owner.UID)
+		}
 	case *fixes.Custom:
 		if kind, _ := fixes.KindOf(o); kind == fixes.KindKnativeRevision { // only on the way from a pod to its Service
 			delete(o.Object, "spec")

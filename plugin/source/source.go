@@ -25,13 +25,14 @@ type Judged struct {
 	Images     fixes.ImagePolicy
 	Admission  fixes.AdmissionPolicy
 	Strictness fixes.Strictness
+	Exec       []fixes.ExecGrant
 }
 
 // Open implements [Source].
 func (j Judged) Open(ctx context.Context) (*fixes.Inventory, error) {
 	inv, err := j.Source.Open(ctx)
 	if err == nil {
-		inv.Images, inv.Admission, inv.Strictness = j.Images, j.Admission, j.Strictness
+		inv.Images, inv.Admission, inv.Strictness, inv.Exec = j.Images, j.Admission, j.Strictness, j.Exec
 	}
 	return inv, err
 }
@@ -111,5 +112,8 @@ func Scan(ctx context.Context, src Source, facts []Facts, rules []*fixes.Rule, r
 		}
 	}
 	factKinds(true)
+	for _, skip := range fixes.Unseen(inv, rules) {
+		inv.Skip(skip)
+	}
 	return scanner.Result(), err
 }

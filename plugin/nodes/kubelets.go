@@ -1,0 +1,161 @@
+// Package nodes asks a cluster's nodes what objects do not tell: with which
+// configuration their kubelets run, and whether they answer on the port of SSH.
+// Both only when the user asks for it.
+package nodes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/source"
+)
+
+const (
+	// atOnce is how many nodes are asked side by side.
+	atOnce = 8
+	// configTimeout bounds the answer of one kubelet.
+	configTimeout = 10 * time.Second
+	// maxConfig is more than any KubeletConfiguration has, in bytes.
+	maxConfig = 1 << 20
+)
+
+// Kubelets reads the configuration of each node's kubelet through the API server
+// (GET nodes/NAME/proxy/configz). It implements [source.Facts] for
+// [fixes.KindKubelet].
+type Kubelets struct {
+	API source.Getter
+	// Say, where set, is told of what is read, once.
+	Say func(path string)
+}
+
+// Kind implements [source.Facts].
+func (*Kubelets) Kind() fixes.Kind { return fixes.KindKubelet }
+
+// configResource is what may not be looked at, as a report names it.
+const configResource = "nodes/proxy"
+
+// Load implements [source.Facts]. After the first refusal for want of rights no
+// other node is asked.
+func (k *Kubelets) Load(ctx context.Context, inv *fixes.Inventory, emit func(source.Batch)) error {
+	nodes := fixes.Objects[*corev1.Node](inv, "")
+	if k.Say != nil && len(nodes) > 0 {
+		k.Say(fmt.Sprintf("GET %s, and so of all %d nodes", fixes.Clean(configPath(nodes[0].Name)), len(nodes)))
+	}
+	var mu sync.Mutex
+	forbidden := false
+	failed := map[string]int{} // nodes by reason
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for _, node := range nodes {
+		group.Go(func() error {
+			mu.Lock()
+			stop := forbidden
+			mu.Unlock()
+			if stop {
+				return nil
+			}
+			config, err := k.read(groupCtx, node.Name)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case apierrors.IsForbidden(err):
+				forbidden = true
+			case err != nil:
+				failed[reason(err)]++
+			default:
+				emit(source.Batch{Kind: fixes.KindKubelet, Objects: []fixes.Object{
+					&fixes.Kubelet{ObjectMeta: metav1.ObjectMeta{Name: node.Name}, Config: config},
+				}})
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	emit(source.Batch{Kind: fixes.KindKubelet, Skips: skips(configResource, forbidden, failed)})
+	return nil
+}
+
+// skips says what could not be looked at, each reason once.
+func skips(resource string, forbidden bool, failed map[string]int) []fixes.Skip {
+	if forbidden {
+		return []fixes.Skip{{Resource: resource, Reason: "forbidden"}}
+	}
+	var list []fixes.Skip
+	for why, n := range failed {
+		nodes := "nodes"
+		if n == 1 {
+			nodes = "node"
+		}
+		list = append(list, fixes.Skip{Resource: resource, Reason: fmt.Sprintf("%d %s: %s", n, nodes, why)})
+	}
+	slices.SortFunc(list, func(a, b fixes.Skip) int {
+		if a.Reason < b.Reason {
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+func configPath(node string) string {
+	return "/api/v1/nodes/" + url.PathEscape(node) + "/proxy/configz"
+}
+
+var errNoConfig = errors.New("the answer is no kubelet's configuration")
+
+// secretSettings may hold a credential (a header, a URL with one), and are judged
+// by whether they are there alone.
+var secretSettings = []string{"staticPodURLHeader"}
+
+// read asks one kubelet.
+func (k *Kubelets) read(ctx context.Context, node string) (map[string]any, error) {
+	ctx, cancel := context.WithTimeout(ctx, configTimeout)
+	defer cancel()
+	text, err := k.API.Raw(ctx, configPath(node))
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Config map[string]any `json:"kubeletconfig"`
+	}
+	if len(text) > maxConfig || json.Unmarshal(text, &answer) != nil || len(answer.Config) == 0 {
+		return nil, errNoConfig
+	}
+	for _, name := range secretSettings {
+		delete(answer.Config, name)
+	}
+	return answer.Config, nil
+}
+
+// reason says in a phrase why a kubelet was not read. What it answered is not
+// repeated.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, errNoConfig):
+		return err.Error()
+	case errors.Is(err, context.DeadlineExceeded), apierrors.IsTimeout(err):
+		return "the kubelet did not answer in time"
+	case apierrors.IsNotFound(err):
+		return "the kubelet serves no configz (enableDebuggingHandlers: false), or the node is gone"
+	case apierrors.IsUnauthorized(err):
+		return "the kubelet does not take the API server's credentials"
+	}
+	return "the API server could not reach the kubelet"
+}
