@@ -155,6 +155,8 @@ var kindTypes = []struct {
 	{KindProcess, reflect.TypeFor[*Process]()},
 	{KindTrial, reflect.TypeFor[*Trial]()},
 	{KindUsage, reflect.TypeFor[*Usage]()},
+	{KindActivity, reflect.TypeFor[*Activity]()},
+	{KindServed, reflect.TypeFor[*Served]()},
 }
 
 // WorkloadKinds are the kinds that hold a pod or a pod template. A rule that

@@ -10,6 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/rbac"
 )
 
 func tokenAutomounted() *fixes.Rule {
@@ -50,10 +51,7 @@ Projected tokens that the pod asks for by a volume of its own stay.
 func checkTokenAutomounted(p *fixes.Pass) {
 	bound := boundAccounts(p.Inventory)
 	for _, w := range p.Workloads("") {
-		account := w.Spec.ServiceAccountName
-		if account == "" {
-			account = "default"
-		}
+		account := rbac.AccountOf(w).Name
 		if !automounts(p.Inventory, w, account) {
 			continue
 		}
@@ -70,6 +68,9 @@ func checkTokenAutomounted(p *fixes.Pass) {
 				w, err := d.EditWorkload(w.Ref())
 				if err != nil {
 					return err
+				}
+				if rbac.AccountOf(w).Name != account {
+					return nil // sa-default has given it an account of its own, with its rights
 				}
 				w.Spec.AutomountServiceAccountToken = new(bool)
 				return nil
