@@ -31,10 +31,11 @@ func TestRightsAreGivenFirst(t *testing.T) {
 		case after == nil:
 			c.Action = fixes.Delete
 		}
-		c.Object = fixes.RefOf(before)
-		if before == nil {
-			c.Object = fixes.RefOf(after)
+		some := before
+		if some == nil {
+			some = after
 		}
+		c.Object = fixes.RefOf(some)
 		return c
 	}
 	plan := []fixes.Change{

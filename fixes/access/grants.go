@@ -70,7 +70,7 @@ func grants(inv *fixes.Inventory, find finder) []grant {
 		}
 		g := grant{Bound: b, rights: rights}
 		for _, s := range b.Subjects {
-			if !slices.Contains(g.to, s) && !leftAlone(index, runners, s, rights) && !log.needs(b, s, rights) {
+			if !slices.Contains(g.to, s) && spokenOf(inv, b.Binding, s) && !leftAlone(index, runners, s, rights) && !log.needs(b, s, rights) {
 				g.to = append(g.to, s)
 			}
 		}
@@ -79,6 +79,13 @@ func grants(inv *fixes.Inventory, find finder) []grant {
 		}
 	}
 	return out
+}
+
+// spokenOf reports whether a scan speaks of a subject of a binding. One of a single
+// namespace sees no pods of others, and is to change nothing for them: of what is
+// bound everywhere it speaks as far as that is the namespace's own accounts.
+func spokenOf(inv *fixes.Inventory, binding fixes.Ref, s rbacv1.Subject) bool {
+	return inv.Namespace == "" || binding.Namespace != "" || s.Kind == rbacv1.ServiceAccountKind && s.Namespace == inv.Namespace
 }
 
 // installers are groups that installers make for a cluster's own administrators,
@@ -102,6 +109,9 @@ func leftAlone(index *rbac.Index, runners rbac.Runners, s rbacv1.Subject, rights
 func where(b rbac.Bound) string {
 	if b.Everywhere() {
 		return "in all namespaces"
+	}
+	if b.Binding.Namespace == "" { // of a manifest that leaves it to who applies it
+		return "in its namespace"
 	}
 	return "in " + b.Binding.Namespace
 }

@@ -103,7 +103,7 @@ type narrowing struct {
 // binding's place.
 func (g grant) narrow(p *fixes.Pass) (fixes.Fix, bool) {
 	d := fixes.Memo(p.Inventory, []fixes.Kind{fixes.KindActivity}, newDeeds)
-	if d.log == nil {
+	if d.log == nil || !g.Everywhere() && g.Binding.Namespace == "" {
 		return fixes.Fix{}, false
 	}
 	var list []narrowing
@@ -245,7 +245,9 @@ func (g grant) applyNarrowing(d *fixes.Draft, list []narrowing) error {
 			continue // another rule's finding has narrowed it
 		}
 		for _, ns := range slices.Sorted(maps.Keys(n.names)) {
-			meta := metav1.ObjectMeta{Namespace: ns, Name: n.names[ns]}
+			kind, binding := kinds(ns)
+			name := freeName(d.Inventory, kind, binding, ns, n.names[ns]) // another fix may have taken it
+			meta := metav1.ObjectMeta{Namespace: ns, Name: name}
 			var role fixes.Object = &rbacv1.Role{ObjectMeta: meta, Rules: n.Namespaces[ns]}
 			if ns == "" {
 				role = &rbacv1.ClusterRole{ObjectMeta: meta, Rules: n.Cluster}
@@ -253,8 +255,7 @@ func (g grant) applyNarrowing(d *fixes.Draft, list []narrowing) error {
 			if err := d.Create(role); err != nil {
 				return err
 			}
-			_, binding := kinds(ns)
-			if err := bind(d, fixes.Ref{Kind: binding, Namespace: ns, Name: n.names[ns]}, fixes.RefOf(role), n.subject); err != nil {
+			if err := bind(d, fixes.Ref{Kind: binding, Namespace: ns, Name: name}, fixes.RefOf(role), n.subject); err != nil {
 				return err
 			}
 		}

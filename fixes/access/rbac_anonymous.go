@@ -51,7 +51,7 @@ func checkAnonymous(p *fixes.Pass) {
 	for _, b := range rbac.Of(p.Inventory).Bindings() {
 		var everybody []rbacv1.Subject
 		for _, s := range b.Subjects {
-			if rbac.Everybody(s) && !slices.Contains(everybody, s) {
+			if rbac.Everybody(s) && spokenOf(p.Inventory, b.Binding, s) && !slices.Contains(everybody, s) {
 				everybody = append(everybody, s)
 			}
 		}

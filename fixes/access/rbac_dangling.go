@@ -81,7 +81,7 @@ func danglingRole(p *fixes.Pass, obj fixes.Object, to rbacv1.RoleRef) (fixes.Fin
 	if to.Kind == fixes.KindRole.Name {
 		ref = fixes.Ref{Kind: fixes.KindRole, Namespace: obj.GetNamespace(), Name: to.Name}
 	}
-	if !p.Covers(ref.Kind, ref.Namespace) || p.Get(ref) != nil {
+	if !p.Covers(ref.Kind, ref.Namespace) || p.Get(ref) != nil || p.Namespace != "" && obj.GetNamespace() == "" {
 		return fixes.Finding{}, false
 	}
 	binding := fixes.RefOf(obj)

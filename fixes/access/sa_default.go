@@ -128,17 +128,31 @@ func moveToAccount(d *fixes.Draft, workload, account fixes.Ref, bindings []rbac.
 			return err
 		}
 	}
-	own := rbac.Account(account.Namespace, account.Name)
-	// The bindings of the draft: another fix may have narrowed or moved them.
-	for _, b := range rbac.Of(d.Inventory).Bindings() {
-		if slices.Contains(b.Subjects, old) && !slices.Contains(b.Subjects, own) {
-			if err := bind(d, b.Binding, b.Role, own); err != nil {
+	// Other fixes may have narrowed or moved the bindings of the scan.
+	refs := createdBindings(d)
+	for _, b := range bindings {
+		refs = append(refs, b.Binding)
+	}
+	for _, ref := range refs {
+		if bindsTo(d, ref, old) {
+			if err := bind(d, ref, fixes.Ref{}, rbac.Account(account.Namespace, account.Name)); err != nil {
 				return err
 			}
 		}
 	}
 	w.Spec.ServiceAccountName, w.Spec.DeprecatedServiceAccount = account.Name, ""
 	return nil
+}
+
+func createdBindings(d *fixes.Draft) []fixes.Ref {
+	var refs []fixes.Ref
+	for _, b := range fixes.CreatedBy[*rbacv1.ClusterRoleBinding](d) {
+		refs = append(refs, fixes.RefOf(b))
+	}
+	for _, b := range fixes.CreatedBy[*rbacv1.RoleBinding](d) {
+		refs = append(refs, fixes.RefOf(b))
+	}
+	return refs
 }
 
 // reportIdleDefaults reports bindings of accounts default as which nothing runs.
