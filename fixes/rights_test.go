@@ -64,7 +64,7 @@ func TestRightsAreGivenFirst(t *testing.T) {
 	fixes.SortChanges(undo)
 	slices.Reverse(undo)
 	fixes.RightsFirst(undo)
-	if got, want := order(undo), []string{"old", "less", "web", "role", "new", "more"}; !slices.Equal(got, want) {
+	if got, want := order(undo), []string{"old", "less", "web", "new", "more", "role"}; !slices.Equal(got, want) {
 		t.Errorf("an undo's order is %q, want %q", got, want)
 	}
 }

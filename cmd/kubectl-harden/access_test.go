@@ -123,7 +123,35 @@ func (m rightsMaker) objects() string {
 	return strings.Join(docs, "---\n")
 }
 
-func (m rightsMaker) question() (rbacv1.Subject, rbac.Request) {
+// near asks for what a binding may give: a random one of its rules, to one of its
+// subjects, where it counts or next to it.
+func (m rightsMaker) near(b rbac.Bound) (rbacv1.Subject, rbac.Request) {
+	if len(b.Subjects) == 0 || len(b.Rules) == 0 {
+		q := m.question()
+		return q.s, q.r
+	}
+	var r rbac.Request
+	rule := b.Rules[m.IntN(len(b.Rules))]
+	if len(rule.NonResourceURLs) > 0 {
+		r = rbac.Request{Verb: m.pick(rule.Verbs...), Path: strings.TrimSuffix(m.pick(rule.NonResourceURLs...), "*") + m.pick("", "x")}
+		if r.Path == "" {
+			r.Path = "/"
+		}
+	} else {
+		r = rbac.Request{Verb: m.pick(rule.Verbs...), Group: m.pick(rule.APIGroups...), Resource: m.pick(rule.Resources...), Name: m.pick(append(rule.ResourceNames, "", "one")...)}
+		if r.Namespace = b.Binding.Namespace; m.IntN(4) == 0 {
+			r.Namespace = m.pick(append(spaces, "")...)
+		}
+	}
+	return b.Subjects[m.IntN(len(b.Subjects))], r
+}
+
+type question struct {
+	s rbacv1.Subject
+	r rbac.Request
+}
+
+func (m rightsMaker) question() question {
 	s := m.subjects()[0]
 	if c, ok := rbac.Canonical(s, ""); ok {
 		s = c
@@ -132,7 +160,7 @@ func (m rightsMaker) question() (rbacv1.Subject, rbac.Request) {
 	if m.IntN(8) == 0 {
 		r = rbac.Request{Verb: m.pick("get", "post", "*"), Path: m.pick(nonPaths...)}
 	}
-	return s, r
+	return question{s, r}
 }
 
 // TestAccess asks the API server 2,000 random questions about random roles and
@@ -167,8 +195,13 @@ func TestAccess(t *testing.T) {
 	var allowed atomic.Int32
 	group, ctx := errgroup.WithContext(t.Context())
 	group.SetLimit(8)
-	for range questions {
-		s, r := m.question()
+	bindings := index.Bindings()
+	for i := range questions {
+		q := m.question()
+		if i%2 == 0 {
+			q.s, q.r = m.near(bindings[m.IntN(len(bindings))])
+		}
+		s, r := q.s, q.r
 		group.Go(func() error {
 			want, reason, err := ask(ctx, server, s, r)
 			if err != nil {

@@ -72,7 +72,7 @@ func (d *deeds) needs(b rbac.Bound, s rbacv1.Subject, rights []rbacv1.PolicyRule
 					return false
 				}
 				if !b.Everywhere() {
-					return u.Namespace == b.Binding.Namespace
+					return u.Namespace == b.Binding.Namespace || u.Namespace == fixes.AnyNamespace
 				}
 				return u.Namespace == "" || u.Namespace == fixes.AnyNamespace
 			})

@@ -13,7 +13,7 @@ import (
 // a client is offered, and closes the finding too.
 func TestProjectToken(t *testing.T) {
 	for hint, want := range map[string][]string{
-		"VAULT_ROLE": {"+ audience: vault", "+ expirationSeconds: 3600", "+ mountPath: /var/run/secrets/kubernetes.io/serviceaccount"},
+		"VAULT_ROLE": {"+ audience: vault", "+ expirationSeconds: 3600", "+ - mountPath: /var/run/secrets/kubernetes.io/serviceaccount"},
 		"KUBECONFIG": {"+ expirationSeconds: 3600"},
 	} {
 		inv := fixestest.Load(t, strings.Replace(web, "image: example.com/web}", "image: example.com/web, env: [{name: "+hint+", value: x}]}\n      - {name: other, image: example.com/other}", 1))

@@ -32,7 +32,7 @@ func workloads(t *testing.T, images ...string) []fixes.Workload {
 	t.Helper()
 	var docs []string
 	for i, image := range images {
-		docs = append(docs, "apiVersion: v1\nkind: Pod\nmetadata: {name: p"+string(rune('a'+i))+", namespace: n}\nspec: {containers: [{name: c, image: \""+image+"\", args: [/usr/local/bin/argocd-server]}]}\n")
+		docs = append(docs, "apiVersion: v1\nkind: Pod\nmetadata: {name: p"+string(rune('a'+i))+", namespace: ops}\nspec: {containers: [{name: c, image: \""+image+"\", args: [/usr/local/bin/argocd-server]}]}\n")
 	}
 	return fixestest.Load(t, strings.Join(docs, "---\n")).Workloads("")
 }

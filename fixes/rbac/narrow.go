@@ -47,6 +47,9 @@ func Narrow(b Bound, uses []fixes.Use, there func(namespace string) bool) Narrow
 			urls = append(urls, u)
 			continue
 		}
+		if u.Namespace == fixes.AnyNamespace && !b.Everywhere() {
+			u.Namespace = b.Binding.Namespace // which may be among them
+		}
 		a := act{u.Verb, u.Group, u.Resource}
 		if scopes[a] == nil {
 			scopes[a] = map[string][]fixes.Use{}

@@ -72,6 +72,10 @@ func TestNarrow(t *testing.T) {
 	if got, want := written(n), "a: get secrets named db"; got != want {
 		t.Errorf("a RoleBinding's: %s, want %s", got, want)
 	}
+	summed := Narrow(inA, []fixes.Use{in(fixes.AnyNamespace, "list", "secrets")}, func(string) bool { return true })
+	if got, want := written(summed), "a: list secrets"; got != want {
+		t.Errorf("of namespaces that are summed up: %s, want %s", got, want)
+	}
 	if got := Cut(inA.Rules, n); !slices.Equal(got, []string{"list secrets"}) {
 		t.Errorf("cut %q", got)
 	}

@@ -164,7 +164,7 @@ func TestDamaged(t *testing.T) {
 	for name, text := range map[string]string{
 		"cut short in line 2":       whole + whole[:len(whole)/2],
 		"1 lines of":                whole + "what is this\n" + whole,
-		"ends in line":              zipped[:len(zipped)-20],
+		"audit.log is cut short":    zipped[:len(zipped)-20],
 		"lines of audit.log are no": whole + "{\"kind\":\"Pod\"}\n" + whole,
 	} {
 		inv := load(t, write(t, "audit.log", text))
