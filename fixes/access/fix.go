@@ -52,7 +52,7 @@ func (g grant) byHand() fixes.Fix {
 			"     kubectl create role NAME -n NAMESPACE --verb=get,list,watch --resource=RESOURCE",
 			"     kubectl create rolebinding NAME -n NAMESPACE --role=NAME " + subjectFlag(s),
 			"3. Take the subject out of the old binding, or delete that where no other is left:",
-			"     kubectl edit " + g.Binding.KubectlArgs(),
+			"     kubectl edit " + words(g.Binding),
 			"4. Check that this answers no:",
 			"     kubectl auth can-i " + verb + " " + resource + " " + scope + " " + as,
 		}, "\n"),
@@ -77,6 +77,16 @@ func quote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// words name an object to kubectl, quoted: names of roles and bindings may hold
+// anything as well.
+func words(ref fixes.Ref) string {
+	out := quote(strings.ToLower(ref.Kind.Name) + "/" + ref.Name)
+	if ref.Namespace != "" {
+		out += " -n " + ref.Namespace
+	}
+	return out
 }
 
 // rebind turns a ClusterRoleBinding into RoleBindings in the namespaces of the

@@ -41,7 +41,7 @@ func TestMany(t *testing.T) {
 	inv := many(50_000)
 	start := time.Now()
 	result := fixes.Scan(inv, Rules())
-	if took := time.Since(start); took > 60*time.Second {
+	if took := time.Since(start); took > 2*time.Minute { // some 4 s of one core; the machine may have other work
 		t.Errorf("it took %s", took)
 	}
 	if len(result.Findings) < 150_000 {

@@ -363,3 +363,22 @@ func TestDanglingWhereNobodyLooked(t *testing.T) {
 		t.Errorf("%v", fixestest.Lines(got))
 	}
 }
+
+// TestHostileNames: what a person is to copy into a shell is quoted.
+func TestHostileNames(t *testing.T) {
+	inv := fixestest.Load(t, strings.Replace(role(`{apiGroups: [""], resources: [secrets], verbs: [get]}`)+
+		binds("r", `{kind: User, name: "a'; rm -rf /\e[2J"}`), "{name: x}", `{name: "x; reboot"}`, 1))
+	findings := readSecrets().Run(inv)
+	if len(findings) != 1 {
+		t.Fatalf("%d findings", len(findings))
+	}
+	steps := findings[0].Fixes[0].Steps
+	for _, want := range []string{"'clusterrolebinding/x; reboot'", `'a'\''; rm -rf /\x1b[2J'`} {
+		if !strings.Contains(steps, want) {
+			t.Errorf("the steps lack %s:\n%s", want, steps)
+		}
+	}
+	if text := steps + findings[0].Message; strings.ContainsRune(text, '\x1b') {
+		t.Errorf("an escape sequence is shown: %q", text)
+	}
+}

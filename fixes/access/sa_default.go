@@ -173,7 +173,7 @@ func reportIdleDefaults(p *fixes.Pass, bindings map[rbacv1.Subject][]rbac.Bound,
 					Title:      "Take " + rbac.String(s) + " out of " + b.Binding.String(),
 					Confidence: fixes.Manual,
 					Why:        "nothing runs as it now, and whether something is about to is not known",
-					Steps: "1. Take it out of the subjects, or delete the binding where no other is left:\n     kubectl edit " + b.Binding.KubectlArgs() +
+					Steps: "1. Take it out of the subjects, or delete the binding where no other is left:\n     kubectl edit " + words(b.Binding) +
 						"\n2. Check that no right is left:\n     kubectl auth can-i --list -n " + s.Namespace + " --as=system:serviceaccount:" + s.Namespace + ":default",
 				}},
 			})
