@@ -123,6 +123,18 @@ func CreatedIn[T Object](d *Draft, namespace string) []T {
 	return out
 }
 
+// CreatedBy is [CreatedIn] for all namespaces, and for objects in none.
+func CreatedBy[T Object](d *Draft) []T {
+	var out []T
+	kind := kindFor[T]()
+	for k, obj := range d.objects[kind] {
+		if _, there := d.base.lookup(kind, k); !there && obj != nil {
+			out = append(out, obj.(T))
+		}
+	}
+	return out
+}
+
 // Changes returns what the draft differs in from the inventory below, in the
 // order in which it is safe to apply; see [Stage].
 func (d *Draft) Changes() ([]Change, error) {

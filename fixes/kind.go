@@ -157,6 +157,8 @@ var kindTypes = []struct {
 	{KindUsage, reflect.TypeFor[*Usage]()},
 	{KindKubelet, reflect.TypeFor[*Kubelet]()},
 	{KindNodeProbe, reflect.TypeFor[*NodeProbe]()},
+	{KindActivity, reflect.TypeFor[*Activity]()},
+	{KindServed, reflect.TypeFor[*Served]()},
 }
 
 // WorkloadKinds are the kinds that hold a pod or a pod template. A rule that

@@ -21,8 +21,8 @@ const (
 	Preparation Stage = iota
 	// Rollout changes workloads, a wave at a time.
 	Rollout
-	// Removal takes away what workloads read before their rollout: the keys of
-	// ConfigMaps. Pods of the old template that start meanwhile still need them.
+	// Removal takes away what workloads used before their rollout: the keys of
+	// ConfigMaps, rights. Pods of the old template still need them meanwhile.
 	Removal
 	// Enforcement closes namespaces: what it would reject has been fixed by
 	// then.
@@ -54,6 +54,12 @@ func (c Change) rank() int {
 	obj := c.After
 	if obj == nil {
 		obj = c.Before
+	}
+	switch c.rights() {
+	case givesRights:
+		return 0
+	case takesRights:
+		return 2
 	}
 	switch obj := obj.(type) {
 	case *corev1.ConfigMap:

@@ -52,6 +52,7 @@ type Flags struct {
 	Reports        vulnerabilityFlags
 	Inspect        inspectFlags
 	Nodes          nodeFlags
+	Access         accessFlags
 }
 
 // NewFlags returns the flags' defaults.
@@ -110,6 +111,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 		}),
 		set("Running containers", f.Inspect.addTo),
 		set("Nodes", f.Nodes.addTo),
+		set("Rights", f.Access.addTo),
 		set("Admission policies", f.Admission.addTo),
 		set("Reports", func(fs *pflag.FlagSet) {
 			fs.StringVarP(&f.Output, "output", "o", "", "Findings as "+strings.Join(reportFormats, "|")+"; with --fix --dry-run, fixes as "+strings.Join(exportFormats, "|")+".")
@@ -184,7 +186,7 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
 		Yes: f.Yes, Managed: f.IncludeManaged,
 	}
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Reports.set, f.Inspect.set, f.Nodes.set}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err

@@ -72,6 +72,8 @@ type Options struct {
 	policyEngine forms.Engine
 	// openReports returns where reports about images come from.
 	openReports func(context.Context, *Options) ([]source.Facts, error)
+	// expandWildcards asks the cluster what it serves.
+	expandWildcards bool
 
 	source   source.Source
 	kubelets *nodes.Kubelets // that the user asked for, without its API
@@ -96,6 +98,7 @@ func (o *Options) Run(ctx context.Context) error {
 		}
 		o.facts = append(o.facts, metrics.Pods{API: o.cluster.Client, Namespace: o.Namespace})
 	}
+	o.discoverResources()
 	switch {
 	case o.Fix:
 		return o.runFix(ctx)

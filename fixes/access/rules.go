@@ -6,6 +6,16 @@ import "github.com/kubectl-harden/kubectl-harden/fixes"
 // Rules lists the chapter's rules.
 func Rules() []*fixes.Rule {
 	return []*fixes.Rule{
+		clusterAdmin(),
+		wildcard(),
+		escalation(),
+		readSecrets(),
+		createWorkloads(),
+		anonymous(),
+		dangling(),
+		defaultAccount(), // before the next: it keeps the rights that a pod may use
 		tokenAutomounted(),
+		tokenLegacy(),
+		namespaceDefault(),
 	}
 }

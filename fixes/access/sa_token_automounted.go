@@ -10,6 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/rbac"
 )
 
 func tokenAutomounted() *fixes.Rule {
@@ -43,6 +44,11 @@ commands and variables are taken as a hint, and lower the fix to "review".
 Sets automountServiceAccountToken: false in the pod template. The pods restart.
 Projected tokens that the pod asks for by a volume of its own stay.
 
+Where one container looks like a client, another fix is offered beside it: the pod's
+token is not mounted into all containers, but projected into that one, for an hour at
+a time, and with the audience "vault" where its variables are Vault's (the role in
+Vault then needs that audience: https://developer.hashicorp.com/vault/docs/auth/kubernetes).
+
 ## By hand
     kubectl get deployment web -o jsonpath='{.spec.template.spec.automountServiceAccountToken}'
 `
@@ -50,10 +56,7 @@ Projected tokens that the pod asks for by a volume of its own stay.
 func checkTokenAutomounted(p *fixes.Pass) {
 	bound := boundAccounts(p.Inventory)
 	for _, w := range p.Workloads("") {
-		account := w.Spec.ServiceAccountName
-		if account == "" {
-			account = "default"
-		}
+		account := rbac.AccountOf(w).Name
 		if !automounts(p.Inventory, w, account) {
 			continue
 		}
@@ -71,12 +74,15 @@ func checkTokenAutomounted(p *fixes.Pass) {
 				if err != nil {
 					return err
 				}
+				if rbac.AccountOf(w).Name != account {
+					return nil // sa-default has given it an account of its own, with its rights
+				}
 				w.Spec.AutomountServiceAccountToken = new(bool)
 				return nil
 			},
 		}
 		evidence := []string{"ServiceAccount " + account + " has no binding"}
-		hint := clientHint(w)
+		hint, container := clientHint(w)
 		switch {
 		case !p.Covers(fixes.KindRoleBinding, w.Object.GetNamespace()) || !p.Covers(fixes.KindClusterRoleBinding, ""):
 			fix.Confidence, fix.Why = fixes.Review, "bindings could not be listed: the ServiceAccount may have rights"
@@ -88,13 +94,17 @@ func checkTokenAutomounted(p *fixes.Pass) {
 			fix.Confidence, fix.Why = fixes.Review, hint+" looks like a client of the API"
 			evidence = append(evidence, hint)
 		}
+		alternatives := []fixes.Fix{fix}
+		if hint != "" {
+			alternatives = append(alternatives, projectToken(w, account, container, hint))
+		}
 		p.Report(fixes.Finding{
 			Object: w.Ref(),
 			Path:   w.SpecPath + ".automountServiceAccountToken",
 			Message: fmt.Sprintf("Its pods mount a token of ServiceAccount %s: whoever breaks into one can use the API with it.",
 				account),
 			Evidence: evidence,
-			Fixes:    []fixes.Fix{fix},
+			Fixes:    alternatives,
 		})
 	}
 }
@@ -146,23 +156,31 @@ var (
 	clientEnv   = []string{"KUBECONFIG", "KUBERNETES_MASTER", "KUBE_TOKEN", "VAULT_K8S_ROLE", "VAULT_ROLE"}
 )
 
-// clientHint returns what suggests that the pod talks to the API, or "".
-func clientHint(w fixes.Workload) string {
+// clientHint returns what suggests that the pod talks to the API, or "", and in
+// which container.
+func clientHint(w fixes.Workload) (hint, container string) {
 	for c := range w.Containers() {
-		// The registry and the organisation say little; the name is what runs.
-		name := c.Image[strings.LastIndex(c.Image, "/")+1:]
-		if m := clientImage.FindString(name); m != "" {
-			return "image " + name
+		if hint := containerHint(c); hint != "" {
+			return hint, c.Name
 		}
-		for _, arg := range slices.Concat(c.Command, c.Args) {
-			if m := clientArg.FindString(arg); m != "" {
-				return "the command names " + m
-			}
+	}
+	return "", ""
+}
+
+func containerHint(c fixes.Container) string {
+	// The registry and the organisation say little; the name is what runs.
+	name := c.Image[strings.LastIndex(c.Image, "/")+1:]
+	if m := clientImage.FindString(name); m != "" {
+		return "image " + name
+	}
+	for _, arg := range slices.Concat(c.Command, c.Args) {
+		if m := clientArg.FindString(arg); m != "" {
+			return "the command names " + m
 		}
-		for _, e := range c.Env {
-			if slices.Contains(clientEnv, e.Name) {
-				return "variable " + e.Name
-			}
+	}
+	for _, e := range c.Env {
+		if slices.Contains(clientEnv, e.Name) {
+			return "variable " + e.Name
 		}
 	}
 	return ""

@@ -12,6 +12,7 @@ type Index struct {
 	roles map[fixes.Ref]*role
 	// bindings are those of a namespace; those of the whole cluster are under "".
 	bindings map[string][]*binding
+	order    []*binding // all of them, those of the whole cluster first
 	held     map[holding][]*binding
 	// own are ServiceAccounts that Kubernetes itself made and bound.
 	own map[rbacv1.Subject]bool
@@ -28,7 +29,6 @@ type binding struct {
 	ref      fixes.Ref
 	role     *role
 	subjects []rbacv1.Subject
-	own      bool
 }
 
 // holder is a user or a group as authentication names it.
@@ -79,7 +79,7 @@ func (x *Index) bind(obj fixes.Object, to rbacv1.RoleRef, subjects []rbacv1.Subj
 	if r == nil {
 		return
 	}
-	b := &binding{ref: fixes.RefOf(obj), role: r, own: bootstrapped(obj)}
+	b := &binding{ref: fixes.RefOf(obj), role: r}
 	namespace := obj.GetNamespace()
 	for _, s := range subjects {
 		s, h, ok := canonical(s, namespace)
@@ -93,6 +93,7 @@ func (x *Index) bind(obj fixes.Object, to rbacv1.RoleRef, subjects []rbacv1.Subj
 		}
 	}
 	x.bindings[namespace] = append(x.bindings[namespace], b)
+	x.order = append(x.order, b)
 }
 
 // RulesOf returns the rules of a Role or a ClusterRole, those that it

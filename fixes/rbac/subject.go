@@ -114,7 +114,8 @@ func Everybody(s rbacv1.Subject) bool {
 }
 
 // findOwn notes the ServiceAccounts of kube-system all of whose rights come
-// from Kubernetes' own bindings or roles.
+// from Kubernetes' own roles. Its own bindings are no mark: whoever may edit the
+// binding cluster-admin may add an account to it, which then stays.
 func (x *Index) findOwn() {
 	foreign := map[rbacv1.Subject]bool{}
 	for _, list := range x.bindings {
@@ -125,7 +126,7 @@ func (x *Index) findOwn() {
 				}
 				// system:node-proxier, say, is bound by whoever installs kube-proxy;
 				// cluster-admin is nobody's by nature.
-				if b.own || b.role.own && strings.HasPrefix(b.role.ref.Name, "system:") {
+				if b.role.own && strings.HasPrefix(b.role.ref.Name, "system:") {
 					x.own[s] = true
 				} else {
 					foreign[s] = true

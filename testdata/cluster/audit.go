@@ -30,7 +30,8 @@ type AuditEvent struct {
 		Username string
 		Groups   []string
 	}
-	ObjectRef struct {
+	ImpersonatedUser struct{ Username string }
+	ObjectRef        struct {
 		APIGroup, Resource, Subresource, Namespace, Name string
 	}
 	ResponseStatus struct{ Code int }

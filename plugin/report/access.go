@@ -1,0 +1,173 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/rbac"
+)
+
+// WhoCan are the ways by which somebody may do something.
+type WhoCan struct {
+	Request rbac.Request
+	Paths   []rbac.Path
+}
+
+// WhatCan is what gives a subject rights.
+type WhatCan struct {
+	Subject rbacv1.Subject
+	// Runners are workloads whose pods run as it.
+	Runners []fixes.Ref
+	// All reports that it may do everything, by no role: the group system:masters.
+	All      bool
+	Bindings []rbac.Bound
+}
+
+type subjectJSON struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+func subjectOf(s rbacv1.Subject) subjectJSON { return subjectJSON{s.Kind, s.Namespace, s.Name} }
+
+func refJSON(ref fixes.Ref) *objectRef {
+	if ref.Name == "" {
+		return nil
+	}
+	return &objectRef{ref.Kind.APIVersion(), ref.Kind.Name, ref.Namespace, ref.Name}
+}
+
+// objectRef names an object as the report of findings does.
+type objectRef struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+}
+
+// Table prints the ways, a line each.
+func (a WhoCan) Table(w io.Writer) error {
+	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(tab, "SUBJECT\tRUNS AS IT\tBINDING\tROLE")
+	for _, p := range a.Paths {
+		binding, role := "-", "-"
+		if p.Binding.Name != "" {
+			binding, role = p.Binding.String(), p.Role.String()
+		}
+		runner := "-"
+		if p.Runner.Name != "" {
+			runner = p.Runner.String()
+		}
+		row(tab, rbac.String(p.Subject), runner, binding, role)
+	}
+	return tab.Flush()
+}
+
+func row(w io.Writer, columns ...string) {
+	for i := range columns {
+		columns[i] = fixes.Clean(columns[i])
+	}
+	fmt.Fprintln(w, strings.Join(columns, "\t"))
+}
+
+// JSON prints the ways for programs.
+func (a WhoCan) JSON(w io.Writer) error {
+	type pathJSON struct {
+		Subject  subjectJSON `json:"subject"`
+		Workload *objectRef  `json:"workload,omitempty"`
+		Binding  *objectRef  `json:"binding,omitempty"`
+		Role     *objectRef  `json:"role,omitempty"`
+		Path     string      `json:"path"`
+	}
+	out := struct {
+		SchemaVersion string      `json:"schemaVersion"`
+		Request       requestJSON `json:"request"`
+		Allowed       []pathJSON  `json:"allowed"`
+	}{"1", requestOf(a.Request), []pathJSON{}}
+	for _, p := range a.Paths {
+		out.Allowed = append(out.Allowed, pathJSON{subjectOf(p.Subject), refJSON(p.Runner), refJSON(p.Binding), refJSON(p.Role), fixes.Clean(p.String())})
+	}
+	return encode(w, out)
+}
+
+type requestJSON struct {
+	Verb      string `json:"verb"`
+	Group     string `json:"group,omitempty"`
+	Resource  string `json:"resource,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Path      string `json:"path,omitempty"`
+}
+
+func requestOf(r rbac.Request) requestJSON {
+	return requestJSON{r.Verb, r.Group, r.Resource, r.Namespace, r.Name, r.Path}
+}
+
+func encode(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// Table prints what a subject may do, a line for each rule.
+func (a WhatCan) Table(w io.Writer) error {
+	if len(a.Runners) > 0 {
+		names := make([]string, len(a.Runners))
+		for i, ref := range a.Runners {
+			names[i] = ref.String()
+		}
+		fmt.Fprintln(w, fixes.Clean("Runs as it: "+fixes.Listed(names)))
+	}
+	if a.All {
+		_, err := fmt.Fprintln(w, "May do everything, by no role: the group "+rbac.Masters+".")
+		return err
+	}
+	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(tab, "WHERE\tMAY\tBINDING\tROLE")
+	for _, b := range a.Bindings {
+		where := b.Binding.Namespace
+		if b.Everywhere() {
+			where = "*"
+		}
+		for _, r := range b.Rules {
+			row(tab, where, rbac.Describe(r), b.Binding.String(), b.Role.String())
+		}
+	}
+	return tab.Flush()
+}
+
+// JSON prints what a subject may do for programs.
+func (a WhatCan) JSON(w io.Writer) error {
+	type boundJSON struct {
+		Namespace string              `json:"namespace,omitempty"`
+		Binding   *objectRef          `json:"binding"`
+		Role      *objectRef          `json:"role"`
+		Rules     []rbacv1.PolicyRule `json:"rules"`
+	}
+	out := struct {
+		SchemaVersion string       `json:"schemaVersion"`
+		Subject       subjectJSON  `json:"subject"`
+		Workloads     []*objectRef `json:"workloads"`
+		Everything    bool         `json:"everything"`
+		Bindings      []boundJSON  `json:"bindings"`
+	}{"1", subjectOf(a.Subject), []*objectRef{}, a.All, []boundJSON{}}
+	for _, ref := range a.Runners {
+		out.Workloads = append(out.Workloads, refJSON(ref))
+	}
+	for _, b := range a.Bindings {
+		rules := b.Rules
+		if rules == nil {
+			rules = []rbacv1.PolicyRule{}
+		}
+		out.Bindings = append(out.Bindings, boundJSON{b.Binding.Namespace, refJSON(b.Binding), refJSON(b.Role), rules})
+	}
+	return encode(w, out)
+}
