@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/plugin/client"
@@ -52,6 +53,9 @@ func (c *Cluster) Open(ctx context.Context) (*fixes.Inventory, error) {
 	}
 	c.Client.ForgetServed() // an operator may have been installed since the last scan
 	inv := fixes.NewInventory()
+	if inv.Served, err = c.Client.APIVersions(ctx); err != nil {
+		return nil, err
+	}
 	inv.Live, inv.Now, inv.Namespace = true, time.Now(), c.Namespace
 	inv.AllowRecreate(c.Recreate)
 	// Some distributions write "29+".
@@ -109,11 +113,28 @@ func (c *Cluster) load(ctx context.Context, kind fixes.Kind, namespaces func() (
 		}
 		return skipped(kind, "", c.namespaceErr)
 	}
+	if kind == fixes.KindEndpointSlice {
+		return c.loadAPIAddresses(ctx, each)
+	}
 	err := c.Client.List(ctx, kind, c.Namespace, each)
 	if c.Namespace != "" || !kind.Namespaced || !apierrors.IsForbidden(err) {
 		return skipped(kind, "", err)
 	}
 	return c.loadByNamespace(ctx, kind, namespaces, each)
+}
+
+// loadAPIAddresses reads the one EndpointSlice that rules look at: that of the
+// Kubernetes API itself, which its servers write. There are about as many others
+// as Services.
+func (c *Cluster) loadAPIAddresses(ctx context.Context, each func([]fixes.Object)) ([]fixes.Skip, error) {
+	slice, err := c.Client.Get(ctx, fixes.Ref{Kind: fixes.KindEndpointSlice, Namespace: metav1.NamespaceDefault, Name: "kubernetes"})
+	if err == nil {
+		each([]fixes.Object{slice})
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return skipped(fixes.KindEndpointSlice, metav1.NamespaceDefault, err)
 }
 
 // loadByNamespace lists a kind in every namespace that is known, since the
