@@ -302,6 +302,7 @@ func (s *shop) working(t *testing.T, when string) {
 		const name = "dns/kubernetes.default.svc.cluster.local"
 		if out, err := s.command(pod, "probe", name).Output(); err != nil || strings.TrimSpace(string(out)) != name {
 			t.Errorf("%s: no name resolves in %s: %v", when, pod.part, err)
+			return
 		}
 		for {
 			err := s.answered(pod, begin)

@@ -48,9 +48,44 @@ func (g *Graph) guessClients(names *names) {
 			}
 		}
 	}
-	for _, l := range guesses {
+	for _, l := range append(guesses, g.namedAfter(names)...) {
 		g.add(l)
 	}
+}
+
+// namedAfter returns links of what is named after a store and looks after it:
+// a Job like mysql-backup, or redis-exporter. It is a client even if there are
+// others.
+func (g *Graph) namedAfter(names *names) []Link {
+	var out []Link
+	for _, w := range g.Workloads {
+		kind := w.Ref().Kind
+		if kind != fixes.KindJob && kind != fixes.KindCronJob && !isExporter(w) {
+			continue
+		}
+		services := names.services[w.Object.GetNamespace()]
+		for _, name := range slices.Sorted(maps.Keys(services)) {
+			s := services[name]
+			for _, d := range names.destinations(s, 0) {
+				to, ok := behind(s, d.to)
+				if !ok || !IsStore(to) || !containsName(w, name) || g.linked(w, to) {
+					continue
+				}
+				out = append(out, Link{From: Of(w), To: d.to, Ports: forClients(to, d.ports), Sure: Guessed,
+					Why: []Reason{{w.Ref(), "metadata.name", "it is named after Service " + name}}})
+			}
+		}
+	}
+	return out
+}
+
+// behind returns the workload of a Service that an end is.
+func behind(s service, e End) (fixes.Workload, bool) {
+	i := slices.IndexFunc(s.to, func(w fixes.Workload) bool { return Of(w) == e })
+	if i < 0 {
+		return fixes.Workload{}, false
+	}
+	return s.to[i], true
 }
 
 // unreached returns the ports of a workload among some destinations that are
@@ -62,7 +97,40 @@ func (g *Graph) unreached(w fixes.Workload, found []destination) []Port {
 			ports = append(ports, d.ports...)
 		}
 	}
-	return slices.DeleteFunc(forClients(w, ports), func(p Port) bool { return g.hasClient(Of(w), p) })
+	front := !IsStore(w) && g.exposesFew(w.Object.GetNamespace())
+	counts := func(l Link) bool { return l.From.Place != Anyone || front }
+	return slices.DeleteFunc(forClients(w, ports), func(p Port) bool { return g.hasClient(Of(w), p, counts) })
+}
+
+// exposesFew reports whether at most half of what serves something in a
+// namespace is open to the outside. Then what is so is a front, which calls its
+// siblings and is not called by them. A store is never a front.
+func (g *Graph) exposesFew(namespace string) bool {
+	exposed, all := 0, 0
+	for _, w := range g.Workloads {
+		if w.Object.GetNamespace() != namespace || IsStore(w) || !g.serves(w) {
+			continue
+		}
+		all++
+		if g.isExposed(Of(w)) {
+			exposed++
+		}
+	}
+	return exposed == 1 || 2*exposed <= all
+}
+
+func (g *Graph) isExposed(e End) bool {
+	return slices.ContainsFunc(g.To(e), func(l Link) bool { return l.From.Place == Anyone })
+}
+
+// serves reports whether a Service leads to a workload.
+func (g *Graph) serves(w fixes.Workload) bool {
+	for _, s := range g.names.services[w.Object.GetNamespace()] {
+		if slices.ContainsFunc(s.to, func(behind fixes.Workload) bool { return behind.Ref() == w.Ref() }) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayConnect returns the workloads of a namespace that may be clients of one
@@ -79,7 +147,7 @@ func (g *Graph) mayConnect(to fixes.Workload, through service) []fixes.Workload 
 	})
 	switch {
 	case isDatabase(to):
-		clients = orAll(g.homeless(clients), clients)
+		clients = orAll(g.homeless(clients, isCache(to)), clients)
 	case !IsStore(to) && !isProduct(to):
 		clients = slices.DeleteFunc(clients, isProduct)
 	}
@@ -97,12 +165,14 @@ func orAll(some, all []fixes.Workload) []fixes.Workload {
 	return some
 }
 
-// homeless returns the clients that have no database of their own: none that
-// belongs to them by its name, and none that they name.
-func (g *Graph) homeless(clients []fixes.Workload) []fixes.Workload {
+// homeless returns the clients that have no database of their own, or no cache
+// if one is asked for: none that belongs to them by its name, and none that they
+// name.
+func (g *Graph) homeless(clients []fixes.Workload, cache bool) []fixes.Workload {
 	return slices.DeleteFunc(slices.Clone(clients), func(w fixes.Workload) bool {
 		return slices.ContainsFunc(g.Workloads, func(store fixes.Workload) bool {
-			return store.Object.GetNamespace() == w.Object.GetNamespace() && isDatabase(store) && (belongs(store, w) || g.linked(w, store))
+			return store.Object.GetNamespace() == w.Object.GetNamespace() && isDatabase(store) && isCache(store) == cache &&
+				(belongs(store, w) || g.linked(w, store))
 		})
 	})
 }
@@ -120,7 +190,7 @@ func (g *Graph) visits(w fixes.Workload) bool {
 		if !l.To.IsWorkload() || l.scrape {
 			continue
 		}
-		if !slices.ContainsFunc(g.To(l.To), func(l Link) bool { return l.From.Place == Anyone }) {
+		if !g.isExposed(l.To) {
 			return false
 		}
 		named++
@@ -157,11 +227,12 @@ func (g *Graph) isLeaf(w fixes.Workload) bool {
 	})
 }
 
-// neighbours returns the other workloads of a namespace that are no stores.
+// neighbours returns the other workloads of a namespace that are no stores, or
+// are replicas of the same store by their name (redis-replica of redis-master).
 func (g *Graph) neighbours(to fixes.Workload) []fixes.Workload {
 	var out []fixes.Workload
 	for _, w := range g.Workloads {
-		if w.Object.GetNamespace() == to.Object.GetNamespace() && w.Ref() != to.Ref() && !IsStore(w) {
+		if w.Object.GetNamespace() == to.Object.GetNamespace() && w.Ref() != to.Ref() && (!IsStore(w) || replicates(w, to)) {
 			out = append(out, w)
 		}
 	}

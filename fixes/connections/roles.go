@@ -52,9 +52,41 @@ func isDatabase(w fixes.Workload) bool {
 // a queue, by its image or its ports.
 func IsStore(w fixes.Workload) bool { return isDatabase(w) || runsOne(w, queueImages) }
 
+// isCache tells caches from other databases.
+func isCache(w fixes.Workload) bool {
+	return runsOne(w, []string{"redis", "valkey", "memcached", "keydb", "dragonfly", "redis-stack"}) ||
+		slices.ContainsFunc(declared(w), func(p Port) bool { return p.Number == 6379 || p.Number == 11211 })
+}
+
+// replicates reports whether two stores are of one sort, by the first word of
+// their names, which says what they are: redis-replica and redis-master.
+func replicates(w, of fixes.Workload) bool {
+	a, b := wordsOf(w.Object.GetName()), wordsOf(of.Object.GetName())
+	return IsStore(w) && IsStore(of) && len(a) > 1 && len(b) > 1 && a[0] == b[0] && slices.Contains(storeWords, a[0]) &&
+		slices.ContainsFunc([]string{"replica", "slave", "secondary", "follower", "standby", "read", "sentinel"}, func(role string) bool {
+			return slices.Contains(a, role)
+		})
+}
+
 // isProduct reports whether a workload's main container watches applications, or
 // is part of what many run beside theirs, by its image.
-func isProduct(w fixes.Workload) bool { return runsOne(w, productImages) }
+func isProduct(w fixes.Workload) bool {
+	if len(w.Spec.Containers) == 0 {
+		return false
+	}
+	return isExporter(w) || slices.Contains(productImages, path.Base(repository(w.Spec.Containers[0].Image)))
+}
+
+// isExporter reports whether a workload's main container tells Prometheus of
+// something else, by its image.
+func isExporter(w fixes.Workload) bool {
+	return len(w.Spec.Containers) > 0 && strings.HasSuffix(repository(w.Spec.Containers[0].Image), "exporter")
+}
+
+// containsName reports whether a Service's name is among the words of a workload's.
+func containsName(w fixes.Workload, service string) bool {
+	return strings.Contains("-"+w.Object.GetName()+"-", "-"+service+"-")
+}
 
 func runsOne(w fixes.Workload, images []string) bool {
 	if len(w.Spec.Containers) == 0 {
@@ -123,7 +155,20 @@ func belongs(store, w fixes.Workload) bool {
 	}
 	stem := strings.Join(words, "-")
 	name := strings.Join(wordsOf(w.Object.GetName()), "-")
-	return strings.HasPrefix(name, stem+"-") || singular(name) == singular(stem)
+	return strings.HasPrefix(name, stem+"-") || akin(name, stem)
+}
+
+// akin reports whether two words are of one root: cart and carts, catalog and
+// catalogue, reserve and reservation.
+func akin(a, b string) bool {
+	if a == b || strings.TrimSuffix(a, "s") == strings.TrimSuffix(b, "s") {
+		return true
+	}
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	return same >= 5 && same+1 >= min(len(a), len(b))
 }
 
 // wordsOf returns the words of a name, without a version and a plain word at
@@ -144,5 +189,3 @@ func wordsOf(name string) []string {
 	}
 	return words
 }
-
-func singular(name string) string { return strings.TrimSuffix(name, "s") }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -123,18 +124,24 @@ func (c *Cluster) load(ctx context.Context, kind fixes.Kind, namespaces func() (
 	return c.loadByNamespace(ctx, kind, namespaces, each)
 }
 
-// loadAPIAddresses reads the one EndpointSlice that rules look at: that of the
-// Kubernetes API itself, which its servers write. There are about as many others
-// as Services.
+// loadAPIAddresses reads the EndpointSlices that rules look at: that of the
+// Kubernetes API itself, which its servers write, and those of the cluster's DNS.
+// There are about as many others as Services.
 func (c *Cluster) loadAPIAddresses(ctx context.Context, each func([]fixes.Object)) ([]fixes.Skip, error) {
-	slice, err := c.Client.Get(ctx, fixes.Ref{Kind: fixes.KindEndpointSlice, Namespace: metav1.NamespaceDefault, Name: "kubernetes"})
+	kind := fixes.KindEndpointSlice
+	slice, err := c.Client.Get(ctx, fixes.Ref{Kind: kind, Namespace: metav1.NamespaceDefault, Name: "kubernetes"})
 	if err == nil {
 		each([]fixes.Object{slice})
 	}
-	if apierrors.IsNotFound(err) {
-		return nil, nil
+	if err != nil && !apierrors.IsNotFound(err) {
+		return skipped(kind, metav1.NamespaceDefault, err)
 	}
-	return skipped(fixes.KindEndpointSlice, metav1.NamespaceDefault, err)
+	dns, err := c.Client.Select(ctx, kind, metav1.NamespaceSystem, discoveryv1.LabelServiceName+"=kube-dns", "")
+	if err != nil {
+		return skipped(kind, metav1.NamespaceSystem, err)
+	}
+	each(dns)
+	return nil, nil
 }
 
 // loadByNamespace lists a kind in every namespace that is known, since the
