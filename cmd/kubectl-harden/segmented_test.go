@@ -59,7 +59,7 @@ func TestSegmented(t *testing.T) {
 	s.working(t, "before")
 
 	guessed := s.guesses(t)
-	s.harden(t, "--category=network", "--skip=service-exposed,network-allow-all", "--confidence=review", "--fix", "--yes")
+	s.harden(t, "--category=network", "--skip=service-exposed,network-allow-all", "--confidence=review", "--fix", "--yes", "--settle=0s")
 	policies := s.policies(t)
 	allowed := s.pairs(func(pair string) bool {
 		return slices.Contains(shopNeeds, pair) || slices.Contains(shopWider, pair) || guessed[peers.Replace(pair)]
@@ -72,11 +72,11 @@ func TestSegmented(t *testing.T) {
 	s.node.Kubectl(t, "rollout", "restart", "deployment/worker", "-n", "shop")
 	s.node.Kubectl(t, "rollout", "status", "deployment/worker", "-n", "shop", "--timeout=60s")
 
-	s.harden(t, "--category=network", "--skip=service-exposed,network-allow-all", "--confidence=review", "--fix", "--yes")
+	s.harden(t, "--category=network", "--skip=service-exposed,network-allow-all", "--confidence=review", "--fix", "--yes", "--settle=0s")
 	if again := s.policies(t); again != policies {
 		t.Errorf("a second run changed the policies:\n%s\nwere\n%s", again, policies)
 	}
-	s.harden(t, "undo", "--yes")
+	s.harden(t, "undo", "--yes", "--settle=0s")
 	s.eventually(t, "undone", everything)
 }
 

@@ -102,9 +102,9 @@ func (g *Graph) unreached(w fixes.Workload, found []destination) []Port {
 	return slices.DeleteFunc(forClients(w, ports), func(p Port) bool { return g.hasClient(Of(w), p, counts) })
 }
 
-// exposesFew reports whether at most half of what serves something in a
-// namespace is open to the outside. Then what is so is a front, which calls its
-// siblings and is not called by them. A store is never a front.
+// exposesFew reports whether not all of what serves something in a namespace is
+// open to the outside, or that is little. Then what is so is a front, which calls
+// its siblings and is not called by them. A store is never a front.
 func (g *Graph) exposesFew(namespace string) bool {
 	exposed, all := 0, 0
 	for _, w := range g.Workloads {
@@ -116,7 +116,7 @@ func (g *Graph) exposesFew(namespace string) bool {
 			exposed++
 		}
 	}
-	return exposed == 1 || 2*exposed <= all
+	return exposed < all || exposed < 3
 }
 
 func (g *Graph) isExposed(e End) bool {
@@ -138,6 +138,7 @@ func (g *Graph) serves(w fixes.Workload) bool {
 //
 //   - stores, which wait for others to connect;
 //   - what stands behind the same Service, which are other versions of it;
+//   - of a front, what serves something itself;
 //   - of an application's service, what is no part of an application;
 //   - of a database, who has one already (see homeless);
 //   - visitors, and leaves where it is the custom to name peers.
@@ -145,6 +146,9 @@ func (g *Graph) mayConnect(to fixes.Workload, through service) []fixes.Workload 
 	clients := slices.DeleteFunc(g.neighbours(to), func(w fixes.Workload) bool {
 		return slices.ContainsFunc(through.to, func(same fixes.Workload) bool { return same.Ref() == w.Ref() }) || g.visits(w)
 	})
+	if isFront(to) {
+		clients = slices.DeleteFunc(clients, g.serves)
+	}
 	switch {
 	case isDatabase(to):
 		clients = orAll(g.homeless(clients, isCache(to)), clients)

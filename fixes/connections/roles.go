@@ -32,11 +32,26 @@ var (
 // registry of service names, and the documentation of each).
 var databasePorts = []int32{1433, 1521, 3306, 5432, 5984, 6379, 8529, 9042, 11211, 26257, 27017, 28015}
 
-// inner are ports of stores and queues for their peers and for who looks after
-// them. Applications do not use them: clustering and management of RabbitMQ,
-// gossip and JMX of Cassandra, transport of Elasticsearch, peers of etcd and
-// ZooKeeper, cluster bus of Redis, routes and monitor of NATS, intracluster of RethinkDB.
-var inner = []int32{4369, 25672, 15672, 15692, 7000, 7001, 7199, 9300, 2380, 2888, 3888, 16379, 6222, 8222, 29015}
+// inner are ports of stores, queues and products for their peers and for who
+// looks after them. Applications do not use them: clustering and management of
+// RabbitMQ, gossip and JMX of Cassandra, transport of Elasticsearch, peers of etcd
+// and ZooKeeper, cluster bus of Redis, routes and monitor of NATS, intracluster of
+// RethinkDB; of products the Raft, gossip and old RPC of Consul, health and metrics
+// of Jaeger (14269) and of the OpenTelemetry Collector (13133, 8888, 1777, 55679).
+var inner = []int32{4369, 25672, 15672, 15692, 7000, 7001, 7199, 9300, 2380, 2888, 3888, 16379, 6222, 8222, 29015,
+	8300, 8301, 8302, 8400, 14269, 13133, 8888, 1777, 55679}
+
+// frontWords are in the names of what people come to first.
+var frontWords = []string{"front", "frontend", "web", "webapp", "website", "webui", "ui", "www", "portal", "page",
+	"storefront", "dashboard", "gateway"}
+
+// isFront reports whether a workload is what people come to, by the words of its
+// name.
+func isFront(w fixes.Workload) bool {
+	return slices.ContainsFunc(wordsOf(w.Object.GetName()), func(word string) bool {
+		return slices.Contains(frontWords, word) || strings.HasSuffix(word, "page")
+	})
+}
 
 // isDatabase reports whether a workload's main container is a database or a
 // cache, by its image, or since it has no ports but those of databases.
@@ -120,9 +135,9 @@ func measures(w fixes.Workload, port Port) bool {
 // forClients returns those of a workload's ports that its siblings may use;
 // all of them, if none would be left.
 func forClients(w fixes.Workload, ports []Port) []Port {
-	store := IsStore(w)
+	known := IsStore(w) || isProduct(w)
 	out := slices.DeleteFunc(slices.Clone(ports), func(p Port) bool {
-		return measures(w, p) || store && slices.Contains(inner, p.Number)
+		return measures(w, p) || known && slices.Contains(inner, p.Number)
 	})
 	if len(out) == 0 {
 		return slices.Clone(ports)
