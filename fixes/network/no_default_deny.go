@@ -59,8 +59,14 @@ Creates, for the directions that are open,
 
 What has a Service, but no client that anything tells of, stays reachable from its
 own namespace, on the Service's ports: many applications have the names of their
-peers in code. The risks list these guesses. --strictness proven keeps only what
-objects name; namespace keeps everything within the namespace.
+peers in code. The risks list these guesses. They leave out who is hardly a client:
+databases, caches and queues; other versions of the same Service; what watches
+applications; who has a database of its own, by its name or its settings, of other
+databases; and ports for metrics, for management and for peers of a store. A front
+that the outside reaches is not called by what is behind it.
+
+--strictness proven keeps only what objects name; namespace keeps everything within
+the namespace.
 
 Policies add up, so these leave out pods that a policy isolates already: what
 somebody closed stays closed. The allowances are applied before the denial.
