@@ -179,6 +179,14 @@ func Customs(inv *Inventory, kind Kind, namespace string) []*Custom {
 	return out
 }
 
+// As reads a custom object into a type that has the fields that matter. One
+// that the type does not fit is none.
+func As[T any](c *Custom) (*T, bool) {
+	v := new(T)
+	err := runtime.DefaultUnstructuredConverter.FromUnstructured(c.Object, v)
+	return v, err == nil
+}
+
 // Decode returns an object of a kind from its JSON.
 func Decode(kind Kind, content map[string]any) (Object, error) {
 	if kind.Custom() {

@@ -23,6 +23,23 @@ var (
 
 	KindVPA = Kind{"autoscaling.k8s.io", "v1", "VerticalPodAutoscaler", "verticalpodautoscalers", true}
 
+	KindGateway        = Kind{gatewayGroup, "v1", "Gateway", "gateways", true}
+	KindGatewayClass   = Kind{gatewayGroup, "v1", "GatewayClass", "gatewayclasses", false}
+	KindHTTPRoute      = Kind{gatewayGroup, "v1", "HTTPRoute", "httproutes", true}
+	KindGRPCRoute      = Kind{gatewayGroup, "v1", "GRPCRoute", "grpcroutes", true}
+	KindTCPRoute       = Kind{gatewayGroup, "v1alpha2", "TCPRoute", "tcproutes", true}
+	KindTLSRoute       = Kind{gatewayGroup, "v1", "TLSRoute", "tlsroutes", true}
+	KindUDPRoute       = Kind{gatewayGroup, "v1alpha2", "UDPRoute", "udproutes", true}
+	KindReferenceGrant = Kind{gatewayGroup, "v1beta1", "ReferenceGrant", "referencegrants", true}
+
+	KindAPIService = Kind{"apiregistration.k8s.io", "v1", "APIService", "apiservices", false}
+
+	KindServiceMonitor = Kind{"monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors", true}
+	KindPodMonitor     = Kind{"monitoring.coreos.com", "v1", "PodMonitor", "podmonitors", true}
+	KindProbe          = Kind{"monitoring.coreos.com", "v1", "Probe", "probes", true}
+
+	KindCiliumNetworkPolicy = Kind{"cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", true}
+
 	KindKyvernoClusterPolicy    = Kind{"kyverno.io", "v1", "ClusterPolicy", "clusterpolicies", false}
 	KindKyvernoValidatingPolicy = Kind{"policies.kyverno.io", "v1", "ValidatingPolicy", "validatingpolicies", false}
 
@@ -75,6 +92,16 @@ var customKinds = map[Kind]customKind{
 
 	// kubernetes/autoscaler, vertical-pod-autoscaler/pkg/apis/autoscaling.k8s.io/v1
 	KindVPA: {},
+
+	// kubernetes-sigs/gateway-api, apis/
+	KindGateway: {}, KindGatewayClass: {}, KindReferenceGrant: {},
+	KindHTTPRoute: {}, KindGRPCRoute: {}, KindTCPRoute: {}, KindTLSRoute: {}, KindUDPRoute: {},
+	// kubernetes/kube-aggregator, pkg/apis/apiregistration/v1
+	KindAPIService: {},
+	// prometheus-operator/prometheus-operator, pkg/apis/monitoring/v1
+	KindServiceMonitor: {}, KindPodMonitor: {}, KindProbe: {},
+	// cilium/cilium, pkg/k8s/apis/cilium.io/v2
+	KindCiliumNetworkPolicy: {},
 
 	// kyverno/kyverno, api/kyverno/v1, api/policies.kyverno.io
 	KindKyvernoClusterPolicy: {}, KindKyvernoValidatingPolicy: {},

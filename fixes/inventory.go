@@ -38,6 +38,9 @@ type Inventory struct {
 	// Now is when a running cluster was looked at. It is zero where there is no
 	// such time: manifests do not age.
 	Now time.Time
+	// Served are the API groups and versions that the server has ("cilium.io/v2"),
+	// where that is known.
+	Served []string
 	// Namespace limits the scan to one namespace, when it is not empty.
 	Namespace string
 	// Images is what the user asks of images, Admission what of admission
@@ -121,6 +124,12 @@ func (inv *Inventory) set(kind Kind, k key, obj Object) {
 	if slices.Contains(workloadKinds, kind) {
 		inv.derived.workloads, inv.derived.podsByTop = nil, nil
 	}
+}
+
+// Serves reports whether objects of a custom kind can be created: the server
+// has its group and version, or manifests hold such an object already.
+func (inv *Inventory) Serves(kind Kind) bool {
+	return slices.Contains(inv.Served, kind.APIVersion()) || !inv.Live && inv.Len(kind) > 0
 }
 
 // Skip records that objects could not be looked at.

@@ -12,6 +12,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -104,6 +105,7 @@ var (
 	KindRoleBinding           = Kind{"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true}
 	KindClusterRole           = Kind{"rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false}
 	KindClusterRoleBinding    = Kind{"rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false}
+	KindEndpointSlice         = Kind{"discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true}
 	KindControllerRevision    = Kind{"apps", "v1", "ControllerRevision", "controllerrevisions", true}
 
 	KindValidatingAdmissionPolicy        = Kind{"admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", false}
@@ -142,6 +144,7 @@ var kindTypes = []struct {
 	{KindRoleBinding, reflect.TypeFor[*rbacv1.RoleBinding]()},
 	{KindClusterRole, reflect.TypeFor[*rbacv1.ClusterRole]()},
 	{KindClusterRoleBinding, reflect.TypeFor[*rbacv1.ClusterRoleBinding]()},
+	{KindEndpointSlice, reflect.TypeFor[*discoveryv1.EndpointSlice]()},
 	{KindControllerRevision, reflect.TypeFor[*appsv1.ControllerRevision]()},
 	{KindValidatingAdmissionPolicy, reflect.TypeFor[*admissionregistrationv1.ValidatingAdmissionPolicy]()},
 	{KindValidatingAdmissionPolicyBinding, reflect.TypeFor[*admissionregistrationv1.ValidatingAdmissionPolicyBinding]()},

@@ -44,8 +44,8 @@ func (inv *Inventory) owner(namespace string, ref *metav1.OwnerReference) Object
 		return nil
 	}
 	kind, ok := LookupKind(schema.GroupKind{Group: gv.Group, Kind: ref.Kind})
-	if !ok || kind == KindNode {
-		return nil
+	if !ok || kind == KindNode || kind.Custom() && !customKinds[kind].workload {
+		return nil // above a Gateway's pods, say, stands no workload
 	}
 	if !kind.Namespaced {
 		namespace = ""

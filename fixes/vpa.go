@@ -6,7 +6,6 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // VPA is a VerticalPodAutoscaler, as far as rules look at it
@@ -18,11 +17,7 @@ type VPA struct {
 }
 
 // AsVPA reads an object of [KindVPA]. One that its types do not fit is none.
-func AsVPA(c *Custom) (*VPA, bool) {
-	v := &VPA{}
-	err := runtime.DefaultUnstructuredConverter.FromUnstructured(c.Object, v)
-	return v, err == nil
-}
+func AsVPA(c *Custom) (*VPA, bool) { return As[VPA](c) }
 
 // VPASpec is what a VPA is to do.
 type VPASpec struct {

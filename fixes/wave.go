@@ -82,6 +82,10 @@ func (c Change) rank() int {
 			return 5
 		}
 		return 6
+	case *Custom:
+		if c.Object.Kind == KindCiliumNetworkPolicy {
+			return 5 // the program makes only ones that allow
+		}
 	case *corev1.Namespace:
 		return 7
 	case *admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.MutatingAdmissionPolicy:

@@ -191,11 +191,12 @@ func comparePorts(a, b Port) int {
 	return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Protocol, b.Protocol))
 }
 
-// hasClient reports whether some link leads to a workload's port, other than of
-// one who collects metrics.
-func (g *Graph) hasClient(to End, port Port) bool {
+// hasClient reports whether some link that counts leads to a workload's port,
+// other than of one who collects metrics.
+func (g *Graph) hasClient(to End, port Port, counts func(Link) bool) bool {
 	return slices.ContainsFunc(g.to[to], func(i int) bool {
-		return !g.Links[i].scrape && (len(g.Links[i].Ports) == 0 || slices.Contains(g.Links[i].Ports, port))
+		l := g.Links[i]
+		return !l.scrape && counts(l) && (len(l.Ports) == 0 || slices.Contains(l.Ports, port))
 	})
 }
 

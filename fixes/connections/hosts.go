@@ -52,6 +52,22 @@ func namesAddress(key string) bool {
 	return false
 }
 
+// namesDatabase reports whether a variable holds the name of a database or of
+// its user (MYSQL_DATABASE, POSTGRES_DB, DB_USER), which is often that of the
+// service that uses it.
+func namesDatabase(key string) bool {
+	key = strings.ToUpper(key)
+	for _, end := range []string{"_DATABASE", "_DB", "_DB_NAME", "_DBNAME", "_USER", "_USERNAME"} {
+		if strings.HasSuffix(key, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// placeholder is ${NAME:default}, as of Spring, or ${NAME:-default}, as of shells.
+var placeholder = regexp.MustCompile(`\$\{[A-Za-z0-9_.]+:-?([^{}]*)\}`)
+
 // namesSecret reports whether a variable or flag may hold a credential.
 func namesSecret(key string) bool {
 	key = strings.ToLower(key)
@@ -69,6 +85,7 @@ func hosts(t text) []candidate {
 	if len(t.value) > maxText {
 		return nil
 	}
+	t.value = placeholder.ReplaceAllString(t.value, "$1")
 	var out []candidate
 	if !t.file {
 		return wordsIn(nil, t.key, t.value, "")

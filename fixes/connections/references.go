@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -31,6 +32,9 @@ func (g *Graph) reference(names *names, w fixes.Workload, t text, c candidate) {
 			l.Why = []Reason{t.because("names " + c.host)}
 			g.add(l)
 		}
+		return
+	}
+	if c.port == 0 && namesDatabase(t.key) && !slices.ContainsFunc(svc.to, IsStore) {
 		return
 	}
 	what := "names Service " + svc.Namespace + "/" + svc.Name

@@ -23,7 +23,7 @@ func noDefaultDeny() *fixes.Rule {
 		Threats: []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService,
 			fixes.Tampering, fixes.InformationDisclosure},
 		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy),
+		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy, fixes.KindEndpointSlice),
 		Phase:      fixes.Enforce,
 		Docs:       noDefaultDenyDocs,
 		Check:      checkNoDefaultDeny,
@@ -49,7 +49,8 @@ Creates, for the directions that are open,
 
 - default-deny, which selects all pods and allows nothing;
 - allow-dns, which lets them query the cluster's DNS: its pods and Service
-  address, and NodeLocal DNSCache at 169.254.20.10;
+  address, the addresses at which it answers on nodes if it does, and NodeLocal
+  DNSCache at 169.254.20.10;
 - for each workload, a policy of the connections that objects tell of: host names
   and ports in variables, commands, ConfigMaps and Secrets (their values are never
   shown), Services and their selectors, Ingresses with their controllers, load
@@ -58,8 +59,14 @@ Creates, for the directions that are open,
 
 What has a Service, but no client that anything tells of, stays reachable from its
 own namespace, on the Service's ports: many applications have the names of their
-peers in code. The risks list these guesses. --strictness proven keeps only what
-objects name; namespace keeps everything within the namespace.
+peers in code. The risks list these guesses. They leave out who is hardly a client:
+databases, caches and queues; other versions of the same Service; what watches
+applications; who has a database of its own, by its name or its settings, of other
+databases; and ports for metrics, for management and for peers of a store. A front
+that the outside reaches is not called by what is behind it.
+
+--strictness proven keeps only what objects name; namespace keeps everything within
+the namespace.
 
 Policies add up, so these leave out pods that a policy isolates already: what
 somebody closed stays closed. The allowances are applied before the denial.

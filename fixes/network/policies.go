@@ -26,6 +26,12 @@ const (
 // (kubernetes#70555).
 const nodeLocalDNS = "169.254.20.10/32"
 
+// dnsService is the name of the Service of the cluster's DNS.
+const dnsService = "kube-dns"
+
+// dnsPort reports whether a port of that Service is one for queries, by its name.
+func dnsPort(name string) bool { return strings.HasPrefix(name, "dns") }
+
 // isolate closes a namespace in the draft in the directions in which pods
 // that no policy selects are open, and returns the policies it adds. It adds
 // nothing that is there: a direction in which a policy selects all pods is
@@ -113,9 +119,9 @@ func newPolicy(name string, pods metav1.LabelSelector, types []networkingv1.Poli
 	return p
 }
 
-// dnsRule allows queries to the cluster's DNS: its pods, NodeLocal DNSCache,
-// and the Service's own address, for network plugins that look at packets
-// before it is replaced by a pod's.
+// dnsRule allows queries to the cluster's DNS: its pods, or where it is on nodes
+// (see dnsEndpoints), NodeLocal DNSCache, and the Service's own address, for
+// network plugins that look at packets before it is replaced by a pod's.
 func dnsRule(inv *fixes.Inventory) networkingv1.NetworkPolicyEgressRule {
 	peers := []networkingv1.NetworkPolicyPeer{{
 		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: metav1.NamespaceSystem}},
@@ -139,9 +145,20 @@ func dnsRule(inv *fixes.Inventory) networkingv1.NetworkPolicyEgressRule {
 		for _, port := range svc.Spec.Ports {
 			// Policies see the pods' port, which is not 53 everywhere.
 			target := port.TargetPort
-			if strings.HasPrefix(port.Name, "dns") && target.IntValue() != 0 && !has(ports, target) {
+			if dnsPort(port.Name) && target.IntValue() != 0 && !has(ports, target) {
 				ports = append(ports, target)
 			}
+		}
+	}
+	direct, directPorts := dnsEndpoints(inv)
+	for _, peer := range direct {
+		if !has(peers, peer) {
+			peers = append(peers, peer)
+		}
+	}
+	for _, port := range directPorts {
+		if !has(ports, port) {
+			ports = append(ports, port)
 		}
 	}
 	rule := networkingv1.NetworkPolicyEgressRule{To: peers}
@@ -158,7 +175,7 @@ func dnsRule(inv *fixes.Inventory) networkingv1.NetworkPolicyEgressRule {
 func dnsServices(inv *fixes.Inventory) []*corev1.Service {
 	var out []*corev1.Service
 	for _, svc := range fixes.Objects[*corev1.Service](inv, metav1.NamespaceSystem) {
-		if svc.Name == "kube-dns" || svc.Labels["k8s-app"] == "kube-dns" {
+		if svc.Name == dnsService || svc.Labels["k8s-app"] == "kube-dns" {
 			out = append(out, svc)
 		}
 	}

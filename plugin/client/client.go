@@ -120,9 +120,19 @@ func (c *Client) Raw(ctx context.Context, path string) ([]byte, error) {
 // (when it is empty) everywhere. There are none of a custom kind that the
 // server has not got.
 func (c *Client) List(ctx context.Context, kind fixes.Kind, namespace string, each func([]fixes.Object)) error {
+	versions, err := c.versions(ctx, kind)
+	if err != nil || len(versions) == 0 {
+		return err
+	}
 	opts := metav1.ListOptions{Limit: PageSize}
 	for {
-		objects, next, err := c.page(ctx, kind, namespace, opts)
+		objects, next, err := c.page(ctx, kind, versions[0], namespace, opts)
+		if missing(kind, err) {
+			if versions = versions[1:]; len(versions) == 0 {
+				return nil
+			}
+			continue
+		}
 		if opts.Continue != "" && apierrors.IsResourceExpired(err) {
 			// The rest of the pages is gone: ask again, for all at once.
 			opts = metav1.ListOptions{}
@@ -140,11 +150,7 @@ func (c *Client) List(ctx context.Context, kind fixes.Kind, namespace string, ea
 
 // page returns a page of objects, and what asks for the next one, if there is
 // one.
-func (c *Client) page(ctx context.Context, kind fixes.Kind, namespace string, opts metav1.ListOptions) (objects []fixes.Object, next string, err error) {
-	version, served, err := c.version(ctx, kind)
-	if err != nil || !served {
-		return nil, "", err
-	}
+func (c *Client) page(ctx context.Context, kind fixes.Kind, version, namespace string, opts metav1.ListOptions) (objects []fixes.Object, next string, err error) {
 	gv := schema.GroupVersion{Group: kind.Group, Version: version}
 	r, err := c.group(gv, kind.Custom())
 	if err != nil {
@@ -153,11 +159,7 @@ func (c *Client) page(ctx context.Context, kind fixes.Kind, namespace string, op
 	result := r.Get().NamespaceIfScoped(namespace, kind.Namespaced && namespace != "").Resource(kind.Resource).
 		SpecificallyVersionedParams(&opts, scheme.ParameterCodec, paramsVersion).Do(ctx)
 	if kind.Custom() {
-		objects, next, err := customPage(kind, result)
-		if missing(kind, err) {
-			return nil, "", nil
-		}
-		return objects, next, err
+		return customPage(kind, result)
 	}
 	list, err := scheme.Scheme.New(gv.WithKind(kind.Name + "List"))
 	if err != nil {
@@ -239,7 +241,7 @@ func (c *Client) Patch(ctx context.Context, ref fixes.Ref, patch []byte, o Write
 }
 
 func (c *Client) request(ctx context.Context, verb string, ref fixes.Ref) (*rest.Request, error) {
-	version, _, err := c.version(ctx, ref.Kind)
+	version, err := c.version(ctx, ref.Kind)
 	if err != nil {
 		return nil, err
 	}

@@ -29,32 +29,78 @@ func (c *Client) ForgetServed() {
 	c.served = nil
 }
 
-// version returns the version of a kind to ask for, and false where the
-// server has not got the kind's group. For custom kinds it reads the list of
-// groups, once: one small request, where aggregated discovery would bring all
-// resources of all groups. Within a group that is there, a kind may still be
-// missing, which the answer to the first request shows.
-func (c *Client) version(ctx context.Context, kind fixes.Kind) (string, bool, error) {
-	if !kind.Custom() {
-		return kind.Version, true, nil
+// version returns the version of a kind to ask for.
+func (c *Client) version(ctx context.Context, kind fixes.Kind) (string, error) {
+	versions, err := c.versions(ctx, kind)
+	if err != nil || len(versions) == 0 {
+		return kind.Version, err
 	}
+	return versions[0], nil
+}
+
+// versions returns the versions in which a kind may be served, the best first;
+// none where the server has not got its group. For custom kinds it reads the list
+// of groups, once: one small request, where aggregated discovery would bring all
+// resources of all groups. Within a group that is there, a kind may still be
+// missing, or be there in another version than its neighbours (as in the Gateway
+// API), which the answer to the first request shows.
+func (c *Client) versions(ctx context.Context, kind fixes.Kind) ([]string, error) {
+	if !kind.Custom() {
+		return []string{kind.Version}, nil
+	}
+	s, err := c.groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.unknown {
+		return []string{kind.Version}, nil
+	}
+	group, ok := s.groups[kind.Group]
+	if !ok {
+		return nil, nil
+	}
+	versions := []string{group.PreferredVersion.Version}
+	for _, v := range group.Versions {
+		switch v.Version {
+		case group.PreferredVersion.Version:
+		case kind.Version:
+			versions = slices.Insert(versions, 0, v.Version)
+		default:
+			versions = append(versions, v.Version)
+		}
+	}
+	return versions, nil
+}
+
+// APIVersions returns the API groups and versions that the server has beside the
+// core ("apps/v1"), as far as the user may ask.
+func (c *Client) APIVersions(ctx context.Context) ([]string, error) {
+	s, err := c.groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, g := range s.groups {
+		for _, v := range g.Versions {
+			out = append(out, v.GroupVersion)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// groups returns the server's API groups, which it asks for once.
+func (c *Client) groups(ctx context.Context) (*served, error) {
 	c.discovering.Lock()
 	defer c.discovering.Unlock()
 	if c.served == nil {
 		s, err := c.discover(ctx)
 		if err != nil {
-			return "", false, err
+			return nil, err
 		}
 		c.served = s
 	}
-	if c.served.unknown {
-		return kind.Version, true, nil
-	}
-	group, ok := c.served.groups[kind.Group]
-	if !ok || slices.ContainsFunc(group.Versions, func(v metav1.GroupVersionForDiscovery) bool { return v.Version == kind.Version }) {
-		return kind.Version, ok, nil
-	}
-	return group.PreferredVersion.Version, true, nil
+	return c.served, nil
 }
 
 func (c *Client) discover(ctx context.Context) (*served, error) {

@@ -142,6 +142,23 @@ func TestCustomKindsInTheVersionThatIsServed(t *testing.T) {
 	}
 }
 
+// The kinds of one group are not all served in the same versions.
+func TestCustomKindsInAnotherVersionThanTheirNeighbours(t *testing.T) {
+	s := &server{groups: map[string][]string{"gateway.networking.k8s.io": {"v1", "v1alpha3", "v1alpha2"}}, answers: map[string]string{
+		"/apis/gateway.networking.k8s.io/v1alpha3/tlsroutes?limit=500": `{"items":[{"apiVersion":"gateway.networking.k8s.io/v1alpha3","kind":"TLSRoute","metadata":{"name":"a"}}]}`,
+	}}
+	c := s.client(t)
+	var got []fixes.Object
+	err := c.List(t.Context(), fixes.KindTLSRoute, "", func(objects []fixes.Object) { got = append(got, objects...) })
+	if err != nil || len(got) != 1 || got[0].GetObjectKind().GroupVersionKind().Version != "v1alpha3" {
+		t.Errorf("listed %v: %v", got, err)
+	}
+	versions, err := c.APIVersions(t.Context())
+	if err != nil || !slices.Contains(versions, "gateway.networking.k8s.io/v1alpha2") {
+		t.Errorf("versions %q: %v", versions, err)
+	}
+}
+
 // Who may not ask for the groups is told what else he may not.
 func TestCustomKindsThatMayNotBeAskedFor(t *testing.T) {
 	s := &server{answers: map[string]string{"/apis/argoproj.io/v1alpha1/rollouts?limit=500": `{"items":[{"metadata":{"name":"web"}}]}`}}

@@ -12,6 +12,13 @@ import (
 // labels and of fields, choose; an empty one chooses all. They come in one
 // page: it is for the few that belong to one object.
 func (c *Client) Select(ctx context.Context, kind fixes.Kind, namespace, labels, fields string) ([]fixes.Object, error) {
-	objects, _, err := c.page(ctx, kind, namespace, metav1.ListOptions{LabelSelector: labels, FieldSelector: fields})
+	version, err := c.version(ctx, kind)
+	if err != nil {
+		return nil, err
+	}
+	objects, _, err := c.page(ctx, kind, version, namespace, metav1.ListOptions{LabelSelector: labels, FieldSelector: fields})
+	if missing(kind, err) {
+		return nil, nil
+	}
 	return objects, err
 }

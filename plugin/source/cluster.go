@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/plugin/client"
@@ -52,6 +54,9 @@ func (c *Cluster) Open(ctx context.Context) (*fixes.Inventory, error) {
 	}
 	c.Client.ForgetServed() // an operator may have been installed since the last scan
 	inv := fixes.NewInventory()
+	if inv.Served, err = c.Client.APIVersions(ctx); err != nil {
+		return nil, err
+	}
 	inv.Live, inv.Now, inv.Namespace = true, time.Now(), c.Namespace
 	inv.AllowRecreate(c.Recreate)
 	// Some distributions write "29+".
@@ -109,11 +114,34 @@ func (c *Cluster) load(ctx context.Context, kind fixes.Kind, namespaces func() (
 		}
 		return skipped(kind, "", c.namespaceErr)
 	}
+	if kind == fixes.KindEndpointSlice {
+		return c.loadAPIAddresses(ctx, each)
+	}
 	err := c.Client.List(ctx, kind, c.Namespace, each)
 	if c.Namespace != "" || !kind.Namespaced || !apierrors.IsForbidden(err) {
 		return skipped(kind, "", err)
 	}
 	return c.loadByNamespace(ctx, kind, namespaces, each)
+}
+
+// loadAPIAddresses reads the EndpointSlices that rules look at: that of the
+// Kubernetes API itself, which its servers write, and those of the cluster's DNS.
+// There are about as many others as Services.
+func (c *Cluster) loadAPIAddresses(ctx context.Context, each func([]fixes.Object)) ([]fixes.Skip, error) {
+	kind := fixes.KindEndpointSlice
+	slice, err := c.Client.Get(ctx, fixes.Ref{Kind: kind, Namespace: metav1.NamespaceDefault, Name: "kubernetes"})
+	if err == nil {
+		each([]fixes.Object{slice})
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return skipped(kind, metav1.NamespaceDefault, err)
+	}
+	dns, err := c.Client.Select(ctx, kind, metav1.NamespaceSystem, discoveryv1.LabelServiceName+"=kube-dns", "")
+	if err != nil {
+		return skipped(kind, metav1.NamespaceSystem, err)
+	}
+	each(dns)
+	return nil, nil
 }
 
 // loadByNamespace lists a kind in every namespace that is known, since the

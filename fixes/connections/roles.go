@@ -1,0 +1,206 @@
+package connections
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// What a workload is for, as far as its image, ports and name tell. Guesses go
+// by it: see guess.go.
+
+// The last parts of the names of images of stores. Where one has to connect to
+// another, its settings name it.
+var (
+	databaseImages = []string{"mysql", "mariadb", "postgres", "postgresql", "mongo", "mongodb", "redis", "valkey", "memcached",
+		"elasticsearch", "opensearch", "cassandra", "etcd", "minio", "influxdb", "clickhouse-server", "couchdb", "neo4j", "timescaledb",
+		"percona", "percona-server", "cockroach", "rethinkdb", "arangodb", "solr", "scylla", "keydb", "dragonfly", "mssql", "server-mssql", "redis-stack"}
+	queueImages = []string{"rabbitmq", "kafka", "cp-kafka", "zookeeper", "cp-zookeeper", "nats", "beanstalkd",
+		"mosquitto", "eclipse-mosquitto", "activemq"}
+	// productImages watch an application, or serve it what any other does. They know
+	// nothing of the services of one; of each other they often do, by defaults.
+	productImages = []string{"prometheus", "alertmanager", "pushgateway", "node-exporter", "kube-state-metrics", "grafana", "loki", "tempo",
+		"promtail", "mimir", "victoria-metrics", "vmagent", "jaeger", "all-in-one", "jaeger-collector", "jaeger-query", "jaeger-agent", "zipkin",
+		"zipkin-slim", "opentelemetry-collector", "opentelemetry-collector-contrib", "fluentd", "fluent-bit", "fluentd-elasticsearch", "filebeat",
+		"logstash", "kibana", "statsd-exporter", "metrics-server", "consul", "vault", "mailhog", "mailpit", "registry", "cloudflared"}
+)
+
+// databasePorts are those at which databases and caches are asked (IANA's
+// registry of service names, and the documentation of each).
+var databasePorts = []int32{1433, 1521, 3306, 5432, 5984, 6379, 8529, 9042, 11211, 26257, 27017, 28015}
+
+// inner are ports of stores, queues and products for their peers and for who
+// looks after them. Applications do not use them: clustering and management of
+// RabbitMQ, gossip and JMX of Cassandra, transport of Elasticsearch, peers of etcd
+// and ZooKeeper, cluster bus of Redis, routes and monitor of NATS, intracluster of
+// RethinkDB; of products the Raft, gossip and old RPC of Consul, health and metrics
+// of Jaeger (14269) and of the OpenTelemetry Collector (13133, 8888, 1777, 55679).
+var inner = []int32{4369, 25672, 15672, 15692, 7000, 7001, 7199, 9300, 2380, 2888, 3888, 16379, 6222, 8222, 29015,
+	8300, 8301, 8302, 8400, 14269, 13133, 8888, 1777, 55679}
+
+// frontWords are in the names of what people come to first.
+var frontWords = []string{"front", "frontend", "web", "webapp", "website", "webui", "ui", "www", "portal", "page",
+	"storefront", "dashboard", "gateway"}
+
+// isFront reports whether a workload is what people come to, by the words of its
+// name.
+func isFront(w fixes.Workload) bool {
+	return slices.ContainsFunc(wordsOf(w.Object.GetName()), func(word string) bool {
+		return slices.Contains(frontWords, word) || strings.HasSuffix(word, "page")
+	})
+}
+
+// isDatabase reports whether a workload's main container is a database or a
+// cache, by its image, or since it has no ports but those of databases.
+func isDatabase(w fixes.Workload) bool {
+	if runsOne(w, databaseImages) {
+		return true
+	}
+	ports := slices.DeleteFunc(declared(w), func(p Port) bool { return measures(w, p) })
+	return len(ports) > 0 && !slices.ContainsFunc(ports, func(p Port) bool { return !slices.Contains(databasePorts, p.Number) })
+}
+
+// IsStore reports whether a workload's main container is a database, a cache or
+// a queue, by its image or its ports.
+func IsStore(w fixes.Workload) bool { return isDatabase(w) || runsOne(w, queueImages) }
+
+// isCache tells caches from other databases.
+func isCache(w fixes.Workload) bool {
+	return runsOne(w, []string{"redis", "valkey", "memcached", "keydb", "dragonfly", "redis-stack"}) ||
+		slices.ContainsFunc(declared(w), func(p Port) bool { return p.Number == 6379 || p.Number == 11211 })
+}
+
+// replicates reports whether two stores are of one sort, by the first word of
+// their names, which says what they are: redis-replica and redis-master.
+func replicates(w, of fixes.Workload) bool {
+	a, b := wordsOf(w.Object.GetName()), wordsOf(of.Object.GetName())
+	return IsStore(w) && IsStore(of) && len(a) > 1 && len(b) > 1 && a[0] == b[0] && slices.Contains(storeWords, a[0]) &&
+		slices.ContainsFunc([]string{"replica", "slave", "secondary", "follower", "standby", "read", "sentinel"}, func(role string) bool {
+			return slices.Contains(a, role)
+		})
+}
+
+// isProduct reports whether a workload's main container watches applications, or
+// is part of what many run beside theirs, by its image.
+func isProduct(w fixes.Workload) bool {
+	if len(w.Spec.Containers) == 0 {
+		return false
+	}
+	return isExporter(w) || slices.Contains(productImages, path.Base(repository(w.Spec.Containers[0].Image)))
+}
+
+// isExporter reports whether a workload's main container tells Prometheus of
+// something else, by its image.
+func isExporter(w fixes.Workload) bool {
+	return len(w.Spec.Containers) > 0 && strings.HasSuffix(repository(w.Spec.Containers[0].Image), "exporter")
+}
+
+// containsName reports whether a Service's name is among the words of a workload's.
+func containsName(w fixes.Workload, service string) bool {
+	return strings.Contains("-"+w.Object.GetName()+"-", "-"+service+"-")
+}
+
+func runsOne(w fixes.Workload, images []string) bool {
+	if len(w.Spec.Containers) == 0 {
+		return false
+	}
+	name := path.Base(repository(w.Spec.Containers[0].Image))
+	return slices.ContainsFunc(images, func(known string) bool {
+		return name == known || strings.HasPrefix(name, known+"-") || strings.HasSuffix(name, "-"+known)
+	})
+}
+
+// measures reports whether a port is there for who collects metrics: its name
+// says so, or its container is an exporter.
+func measures(w fixes.Workload, port Port) bool {
+	for c := range w.Containers() {
+		for _, p := range c.Ports {
+			if p.ContainerPort != port.Number {
+				continue
+			}
+			name := path.Base(repository(c.Image))
+			if strings.HasSuffix(name, "exporter") || slices.ContainsFunc([]string{"metric", "prometheus", "exporter", "telemetry"}, func(word string) bool {
+				return strings.Contains(p.Name, word)
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// forClients returns those of a workload's ports that its siblings may use;
+// all of them, if none would be left.
+func forClients(w fixes.Workload, ports []Port) []Port {
+	known := IsStore(w) || isProduct(w)
+	out := slices.DeleteFunc(slices.Clone(ports), func(p Port) bool {
+		return measures(w, p) || known && slices.Contains(inner, p.Number)
+	})
+	if len(out) == 0 {
+		return slices.Clone(ports)
+	}
+	return out
+}
+
+// storeWords stand before or after the name of a store's owner: carts-db,
+// mongodb-profile, redis-cart.
+var storeWords = []string{"db", "database", "postgres", "postgresql", "mysql", "mariadb", "mongo", "mongodb", "redis", "cache", "store", "memcached"}
+
+// plainWords end names without telling one workload from another.
+var plainWords = []string{"service", "svc", "server", "api", "app"}
+
+var version = regexp.MustCompile(`^v?[0-9]+$`)
+
+// belongs reports whether a store is a workload's by its name: carts-db is that
+// of carts, mongodb-profile that of profile, and redis-cart of cartservice.
+func belongs(store, w fixes.Workload) bool {
+	words := wordsOf(store.Object.GetName())
+	all := len(words)
+	for len(words) > 0 && slices.Contains(storeWords, words[len(words)-1]) {
+		words = words[:len(words)-1]
+	}
+	for len(words) > 0 && slices.Contains(storeWords, words[0]) {
+		words = words[1:]
+	}
+	if len(words) == 0 || len(words) == all {
+		return false
+	}
+	stem := strings.Join(words, "-")
+	name := strings.Join(wordsOf(w.Object.GetName()), "-")
+	return strings.HasPrefix(name, stem+"-") || akin(name, stem)
+}
+
+// akin reports whether two words are of one root: cart and carts, catalog and
+// catalogue, reserve and reservation.
+func akin(a, b string) bool {
+	if a == b || strings.TrimSuffix(a, "s") == strings.TrimSuffix(b, "s") {
+		return true
+	}
+	same := 0
+	for same < min(len(a), len(b)) && a[same] == b[same] {
+		same++
+	}
+	return same >= 5 && same+1 >= min(len(a), len(b))
+}
+
+// wordsOf returns the words of a name, without a version and a plain word at
+// its end.
+func wordsOf(name string) []string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("-_.", r) })
+	for len(words) > 1 && (version.MatchString(words[len(words)-1]) || slices.Contains(plainWords, words[len(words)-1])) {
+		words = words[:len(words)-1]
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	last := &words[len(words)-1]
+	for _, plain := range plainWords {
+		if stem := strings.TrimSuffix(*last, plain); len(stem) > 2 && plain != "app" {
+			*last = stem
+		}
+	}
+	return words
+}
