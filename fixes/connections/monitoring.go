@@ -14,27 +14,19 @@ import (
 // scrapes adds what Prometheus collects from pods that say so in the customary
 // annotations, on themselves or on their Service.
 func (g *Graph) scrapes(inv *fixes.Inventory) {
-	scrapers := g.running("prometheus", "prometheus-agent", "victoria-metrics", "vmagent", "vmsingle", "opentelemetry-collector-contrib",
-		"opentelemetry-collector", "grafana-agent", "alloy", "datadog/agent")
 	for _, w := range g.Workloads {
 		ports, why, ok := scraped(inv, w)
 		if !ok {
 			continue
 		}
-		l := Link{From: End{Place: AnyPod}, To: Of(w), Ports: ports, Sure: Inferred, Why: []Reason{why}, scrape: true}
-		if len(scrapers) == 0 {
-			l.Sure = Guessed
-			l.Why = append(l.Why, Reason{w.Ref(), w.MetaPath + ".annotations", "who collects it is not known"})
-			g.add(l)
-		}
-		for _, s := range scrapers {
-			if s.Ref() == w.Ref() {
-				continue
-			}
-			l.From = Of(s)
-			g.add(l)
-		}
+		g.scrape(w, ports, why)
 	}
+}
+
+// scrapers returns the workloads that collect metrics, known by their images.
+func (g *Graph) scrapers() []fixes.Workload {
+	return g.running("prometheus", "prometheus-agent", "victoria-metrics", "vmagent", "vmsingle", "opentelemetry-collector-contrib",
+		"opentelemetry-collector", "grafana-agent", "alloy", "datadog/agent")
 }
 
 const (
