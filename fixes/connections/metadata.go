@@ -35,6 +35,11 @@ var podIdentityHosts = []string{"169.254.170.23", "fd00:ec2::23"}
 
 const podIdentityAudience = "pods.eks.amazonaws.com"
 
+// cloudAudiences are those of tokens that the clouds take: EKS Pod Identity, IAM
+// roles for service accounts, Azure's workload identity. The Kubernetes API refuses
+// them.
+var cloudAudiences = []string{podIdentityAudience, "sts.amazonaws.com", "api://AzureADTokenExchange"}
+
 // usesPodIdentity reports whether pods of a workload get credentials from EKS Pod
 // Identity. Its webhook adds the token to the pods: templates need not have it.
 func usesPodIdentity(inv *fixes.Inventory, w fixes.Workload) (Reason, bool) {
@@ -96,6 +101,7 @@ func (g *Graph) credentials(inv *fixes.Inventory, w fixes.Workload) {
 		}
 	}
 	if why, ok := UsesGKEMetadata(inv, w); ok {
+		g.Blocked = slices.DeleteFunc(g.Blocked, func(l Link) bool { return l.From == Of(w) }) // it gets its own there
 		// Where policies see packets before they are sent on to the server, and after
 		// that (https://cloud.google.com/kubernetes-engine/docs/how-to/network-policy).
 		g.add(Link{From: Of(w), To: End{Place: Host, Name: "169.254.169.254"}, Ports: tcp(80), Sure: Proven, Why: []Reason{why}})

@@ -19,7 +19,7 @@ func (g *Graph) scrapes(inv *fixes.Inventory) {
 		if !ok {
 			continue
 		}
-		g.scrape(w, ports, why)
+		g.scrape(w, ports, why, End{Place: AnyPod})
 	}
 }
 

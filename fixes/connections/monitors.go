@@ -77,7 +77,7 @@ func (g *Graph) monitors(inv *fixes.Inventory, names *names) {
 					ports = append(ports, e.ofService(w, svc)...)
 				}
 				if len(ports) > 0 { // else its pods have not got them
-					g.scrape(w, ports, why)
+					g.scrape(w, ports, why, near(c, w))
 				}
 			}
 		}
@@ -101,7 +101,7 @@ func (g *Graph) monitors(inv *fixes.Inventory, names *names) {
 				ports = append(ports, e.ofPod(w)...)
 			}
 			if len(ports) > 0 {
-				g.scrape(w, ports, why)
+				g.scrape(w, ports, why, near(c, w))
 			}
 		}
 	}
@@ -161,7 +161,7 @@ func (g *Graph) probes(inv *fixes.Inventory, names *names) {
 				if !ok {
 					continue
 				}
-				g.scrape(w, d.ports, asks)
+				g.scrape(w, d.ports, asks, near(c, w))
 				for _, target := range p.Spec.Targets.StaticConfig.Static {
 					t := text{key: "url", value: target, reason: Reason{why.Object, "spec.targets.staticConfig", why.Text}}
 					for _, candidate := range hosts(t) {
@@ -173,9 +173,20 @@ func (g *Graph) probes(inv *fixes.Inventory, names *names) {
 	}
 }
 
-// scrape adds what Prometheus collects from a workload.
-func (g *Graph) scrape(w fixes.Workload, ports []Port, why Reason) {
-	l := Link{From: End{Place: AnyPod}, To: Of(w), Ports: ports, Sure: Inferred, Why: []Reason{why}, scrape: true}
+// near returns who may collect what a monitor asks for where nobody is known to:
+// of another namespace's pods, only those beside the monitor. Who may write it
+// there is not to open others' pods to everybody.
+func near(monitor *fixes.Custom, w fixes.Workload) End {
+	if monitor.GetNamespace() == w.Object.GetNamespace() {
+		return End{Place: AnyPod}
+	}
+	return End{Place: Pods, Name: monitor.GetNamespace()}
+}
+
+// scrape adds what Prometheus collects from a workload; unknown is who does where
+// no Prometheus is seen.
+func (g *Graph) scrape(w fixes.Workload, ports []Port, why Reason, unknown End) {
+	l := Link{From: unknown, To: Of(w), Ports: ports, Sure: Inferred, Why: []Reason{why}, scrape: true}
 	scrapers := g.scrapers()
 	if len(scrapers) == 0 {
 		l.Sure = Guessed

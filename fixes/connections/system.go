@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -85,7 +86,7 @@ func usesAPI(inv *fixes.Inventory, w fixes.Workload) (Reason, bool) {
 			continue
 		}
 		for _, src := range v.Projected.Sources {
-			if src.ServiceAccountToken != nil && !strings.HasPrefix(v.Name, "kube-api-access-") {
+			if src.ServiceAccountToken != nil && !strings.HasPrefix(v.Name, "kube-api-access-") && !slices.Contains(cloudAudiences, src.ServiceAccountToken.Audience) {
 				return Reason{w.Ref(), fmt.Sprintf("%s.volumes[%d]", w.SpecPath, i), "it mounts a token for the Kubernetes API"}, true
 			}
 		}

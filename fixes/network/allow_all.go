@@ -189,7 +189,7 @@ func narrow(d *fixes.Draft, ref fixes.Ref, in bool) error {
 		}
 	}
 	for _, w := range selected {
-		if _, err := createCilium(d, s.ciliumPolicy(w, in, !in)); err != nil {
+		if _, err := createCilium(d, s.ciliumPolicy(w, in, !in, nil)); err != nil {
 			return err
 		}
 	}

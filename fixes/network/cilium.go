@@ -40,13 +40,23 @@ func (s synthesis) byName(host string) bool {
 	return s.cilium && err != nil
 }
 
+// linkLocal reports whether a host is an address of the node itself: that of an
+// agent there, which Cilium takes for the node.
+func linkLocal(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.IsLinkLocalUnicast() || addr.IsPrivate() && addr.Is6() && strings.HasPrefix(host, "fd00:ec2:"))
+}
+
 // ciliumPolicy returns the CiliumNetworkPolicy that says of a workload what a
 // NetworkPolicy cannot: hosts by their names, and the Kubernetes API, which Cilium
 // does not find by address where its servers run on nodes
 // (https://docs.cilium.io/en/stable/security/policy/language/). It is nil where
 // there is nothing to say. Names need the rule for DNS: Cilium learns their
 // addresses from the answers.
-func (s synthesis) ciliumPolicy(w fixes.Workload, in, out bool) *fixes.Custom {
+//
+// leaveOut takes pods that are isolated already out of the selector; see
+// [namespace.leaveOut].
+func (s synthesis) ciliumPolicy(w fixes.Workload, in, out bool, leaveOut func(*metav1.LabelSelector, fixes.Workload, bool, bool)) *fixes.Custom {
 	if !s.cilium {
 		return nil
 	}
@@ -67,16 +77,21 @@ func (s synthesis) ciliumPolicy(w fixes.Workload, in, out bool) *fixes.Custom {
 				egress = append(egress, ciliumRule("toEntities", []any{"kube-apiserver"}, s.apiPorts()))
 			case l.To.Place == connections.Host && s.byName(l.To.Name):
 				names = append(names, ciliumRule("toFQDNs", []any{map[string]any{"matchName": l.To.Name}}, l.Ports))
+			case l.To.Place == connections.Host && linkLocal(l.To.Name):
+				egress = append(egress, ciliumRule("toEntities", []any{"host"}, l.Ports))
 			}
 		}
 	}
 	if len(names) > 0 {
-		egress = slices.Concat(egress, []any{ciliumDNS()}, names)
+		egress = slices.Concat(egress, []any{s.ciliumDNS()}, names)
 	}
 	if len(ingress)+len(egress) == 0 {
 		return nil
 	}
 	selector := s.selector(w)
+	if leaveOut != nil {
+		leaveOut(&selector, w, len(ingress) > 0, len(egress) > 0)
+	}
 	pods, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&selector)
 	if err != nil {
 		return nil // cannot be
@@ -122,12 +137,28 @@ func ciliumRule(key string, peers []any, ports []connections.Port) map[string]an
 	return rule
 }
 
-func ciliumDNS() map[string]any {
+// ciliumDNS lets Cilium see the questions to the cluster's DNS, of whatever name.
+func (s synthesis) ciliumDNS() map[string]any {
+	var servers, ports []any
+	for _, peer := range s.dns.To {
+		if peer.NamespaceSelector == nil || peer.PodSelector == nil {
+			continue // an address: Cilium looks behind those of Services
+		}
+		set := map[string]any{"k8s:io.kubernetes.pod.namespace": peer.NamespaceSelector.MatchLabels[corev1.LabelMetadataName]}
+		for key, value := range peer.PodSelector.MatchLabels {
+			set["k8s:"+key] = value
+		}
+		servers = append(servers, map[string]any{"matchLabels": set})
+	}
+	for _, p := range s.dns.Ports {
+		if port := (map[string]any{"port": p.Port.String(), "protocol": "ANY"}); !has(ports, any(port)) {
+			ports = append(ports, port)
+		}
+	}
 	return map[string]any{
-		"toEndpoints": []any{map[string]any{"matchLabels": map[string]any{
-			"k8s:io.kubernetes.pod.namespace": metav1.NamespaceSystem, "k8s:k8s-app": dnsLabel["k8s-app"]}}},
+		"toEndpoints": servers,
 		"toPorts": []any{map[string]any{
-			"ports": []any{map[string]any{"port": "53", "protocol": "ANY"}},
+			"ports": ports,
 			"rules": map[string]any{"dns": []any{map[string]any{"matchPattern": "*"}}},
 		}},
 	}
@@ -139,21 +170,10 @@ func (n namespace) isolateCilium(d *fixes.Draft, created []fixes.Ref) ([]fixes.R
 	s := synthesisOf(d.Inventory)
 	for _, w := range n.workloads {
 		in, out := n.opens(w)
-		p := s.ciliumPolicy(w, in, out)
+		p := s.ciliumPolicy(w, in, out, n.leaveOut)
 		if p == nil {
 			continue
 		}
-		spec := p.Object["spec"].(map[string]any)
-		var selector metav1.LabelSelector
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(spec["endpointSelector"].(map[string]any), &selector); err != nil {
-			return created, err
-		}
-		n.leaveOut(&selector, w, spec["ingress"] != nil, spec["egress"] != nil)
-		pods, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&selector)
-		if err != nil {
-			return created, err
-		}
-		spec["endpointSelector"] = pods
 		ref, err := createCilium(d, p)
 		if err != nil {
 			return created, err

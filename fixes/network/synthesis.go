@@ -22,10 +22,11 @@ type synthesis struct {
 	graph *connections.Graph
 	// cilium: what a NetworkPolicy cannot say is said in a CiliumNetworkPolicy.
 	cilium bool
+	dns    networkingv1.NetworkPolicyEgressRule
 }
 
 func synthesisOf(inv *fixes.Inventory) synthesis {
-	return synthesis{connections.Find(inv), writesCilium(inv)}
+	return synthesis{connections.Find(inv), writesCilium(inv), dnsRule(inv)}
 }
 
 // allow returns the policy that lets through, for one workload, what the graph
@@ -181,7 +182,7 @@ var fleeting = []string{"pod-template-hash", "controller-revision-hash", "statef
 // change, or else their labels.
 func (s synthesis) selector(w fixes.Workload) metav1.LabelSelector {
 	if own := w.Selector(); own != nil && s.exact(*own, w) {
-		return *own
+		return *own.DeepCopy()
 	}
 	set := map[string]string{}
 	for key, value := range w.Meta.Labels {
