@@ -63,8 +63,15 @@ func apiOf(inv *fixes.Inventory) API {
 			a.Sources = append(a.Sources, hostAddresses(node)...)
 		}
 	}
+	if slices.ContainsFunc(inv.Workloads(""), func(w fixes.Workload) bool { return w.Spec.HostNetwork && runs(w, tunnelImages...) }) {
+		a.Sources = nil // of whatever node the tunnel's agent is chosen on
+	}
 	return a
 }
+
+// tunnelImages are the last parts of images of the agents of the API's tunnel into
+// a cluster (Konnectivity, KEP-1281).
+var tunnelImages = []string{"konnectivity-agent", "proxy-agent", "apiserver-network-proxy-agent"}
 
 func appendAddresses(list []netip.AddrPort, addresses []string, port int32) []netip.AddrPort {
 	for _, text := range addresses {
@@ -126,7 +133,7 @@ func (a API) from() Reason {
 	case len(a.Sources) > 0:
 		return Reason{apiSlice, "endpoints", "its servers run on " + nodes + ": from the addresses of these nodes"}
 	case len(a.Servers) > 0:
-		return Reason{apiSlice, "endpoints", "its servers are on no node, and may come through a tunnel or change their addresses: from anyone at this port"}
+		return Reason{apiSlice, "endpoints", "its servers may come through a tunnel, or change their addresses: from anyone at this port"}
 	}
 	return Reason{apiSlice, "endpoints", "the addresses of its servers are not known: from anyone at this port"}
 }
@@ -200,7 +207,7 @@ type apiServiceObject struct {
 // fromAPI returns the links by which the API server reaches a destination.
 func (g *Graph) fromAPI(d destination, sure Certainty, why Reason) []Link {
 	out := []Link{{From: End{Place: APIServer}, To: d.to, Ports: d.ports, Sure: sure, Why: []Reason{why, g.API.from()}}}
-	for _, w := range g.running("konnectivity-agent", "proxy-agent") {
+	for _, w := range g.running(tunnelImages...) {
 		out = append(out, Link{From: Of(w), To: d.to, Ports: d.ports, Sure: sure, Why: []Reason{why, {w.Ref(), "", "the API server's connections come through it"}}})
 	}
 	return out

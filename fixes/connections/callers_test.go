@@ -187,6 +187,12 @@ func TestAPIAddresses(t *testing.T) {
 		"a managed control plane": {apiObjects + worker, "[192.0.2.10:6443 192.0.2.11:6443]", "[10.96.0.1:443]", "[]"},
 		"on nodes": {apiObjects + cp1 + cp2 + worker, "[192.0.2.10:6443 192.0.2.11:6443]", "[10.96.0.1:443]",
 			"[192.0.2.10/32 10.244.0.0/30 fd00:1::/126 192.0.2.11/32 10.9.8.7/32]"},
+		"on nodes, through a tunnel whose agents are on any": {apiObjects + cp1 + cp2 + `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: konnectivity-agent, namespace: kube-system}
+spec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {hostNetwork: true, containers: [{name: c, image: quay.io/k0sproject/apiserver-network-proxy-agent:v0.30}]}}}
+`, "[192.0.2.10:6443 192.0.2.11:6443]", "[10.96.0.1:443]", "[]"},
 		"not all on nodes": {apiObjects + cp1 + worker, "[192.0.2.10:6443 192.0.2.11:6443]", "[10.96.0.1:443]", "[]"},
 		"a slice that somebody else wrote": {strings.Replace(apiObjects, "kind: EndpointSlice\nmetadata: {name: kubernetes,", "kind: EndpointSlice\nmetadata: {labels: {kubernetes.io/service-name: kubernetes}, name: mine,", 1),
 			"[]", "[10.96.0.1:443]", "[]"},

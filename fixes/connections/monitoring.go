@@ -65,13 +65,20 @@ func scraped(inv *fixes.Inventory, w fixes.Workload) ([]Port, Reason, bool) {
 func (g *Graph) running(images ...string) []fixes.Workload {
 	var out []fixes.Workload
 	for _, w := range g.Workloads {
-		for c := range w.Containers() {
-			name := repository(c.Image)
-			if slices.ContainsFunc(images, func(known string) bool { return name == known || strings.HasSuffix(name, "/"+known) }) {
-				out = append(out, w)
-				break
-			}
+		if runs(w, images...) {
+			out = append(out, w)
 		}
 	}
 	return out
+}
+
+// runs reports whether an image of a workload has one of the given last parts.
+func runs(w fixes.Workload, images ...string) bool {
+	for c := range w.Containers() {
+		name := repository(c.Image)
+		if slices.ContainsFunc(images, func(known string) bool { return name == known || strings.HasSuffix(name, "/"+known) }) {
+			return true
+		}
+	}
+	return false
 }

@@ -83,7 +83,8 @@ func (n namespace) risks(p *fixes.Pass, graph *connections.Graph) []string {
 		}
 		say("Reached by nobody any more, since nothing tells of a client: %s.", webhooks)
 		risks = append(risks, "Cut: every other connection from pods, from other namespaces and from outside that no object tells of.")
-		for _, kind := range []fixes.Kind{fixes.KindService, fixes.KindIngress} {
+		for _, kind := range append([]fixes.Kind{fixes.KindService, fixes.KindIngress, fixes.KindValidatingWebhookConfiguration,
+			fixes.KindMutatingWebhookConfiguration, fixes.KindAPIService, fixes.KindServiceMonitor, fixes.KindPodMonitor}, fixes.RouteKinds()...) {
 			if !p.Covers(kind, n.name) {
 				risks = append(risks, kind.String()+" could not be listed: what they let in is cut.")
 			}
