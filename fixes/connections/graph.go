@@ -128,6 +128,11 @@ type Graph struct {
 	Workloads []fixes.Workload
 	// Links are ordered by their ends.
 	Links []Link
+	// Blocked are connections that objects tell of and that are to be cut all the
+	// same: those to the metadata service of nodes.
+	Blocked []Link
+	// API is where the Kubernetes API is.
+	API API
 
 	names    *names
 	index    map[string]int // of Links, by ends and ports
@@ -202,8 +207,10 @@ func (g *Graph) hasClient(to End, port Port, counts func(Link) bool) bool {
 
 // Kinds are what [Find] looks at.
 func Kinds() []fixes.Kind {
-	return append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindService, fixes.KindConfigMap, fixes.KindSecret,
-		fixes.KindIngress, fixes.KindServiceAccount)
+	return append(slices.Concat(fixes.WorkloadKinds(), fixes.RouteKinds()), fixes.KindNamespace, fixes.KindService, fixes.KindConfigMap, fixes.KindSecret,
+		fixes.KindIngress, fixes.KindServiceAccount, fixes.KindGateway, fixes.KindGatewayClass, fixes.KindReferenceGrant,
+		fixes.KindNode, fixes.KindEndpointSlice, fixes.KindValidatingWebhookConfiguration, fixes.KindMutatingWebhookConfiguration, fixes.KindAPIService,
+		fixes.KindServiceMonitor, fixes.KindPodMonitor, fixes.KindProbe)
 }
 
 // Find returns the connections that an inventory's objects speak of, with as
@@ -213,7 +220,7 @@ func Find(inv *fixes.Inventory) *Graph {
 }
 
 func find(inv *fixes.Inventory) *Graph {
-	g := &Graph{}
+	g := &Graph{API: apiOf(inv)}
 	g.replace(nil)
 	for _, w := range inv.Workloads("") {
 		if !w.Finished() && !w.Spec.HostNetwork {
@@ -224,9 +231,12 @@ func find(inv *fixes.Inventory) *Graph {
 	g.names = names
 	g.references(inv, names)
 	g.routes(inv, names)
+	g.gateways(inv, names)
+	g.called(inv, names)
 	g.scrapes(inv)
+	g.monitors(inv, names)
 	g.peers(names)
-	g.system(inv)
+	g.system(inv, names)
 	g.guess(names, inv.Strictness)
 	links := g.Links
 	slices.SortStableFunc(links, func(a, b Link) int {

@@ -14,6 +14,9 @@ func (g *Graph) guess(names *names, strictness fixes.Strictness) {
 	case fixes.ProvenOnly:
 		g.replace(slices.DeleteFunc(g.Links, func(l Link) bool { return l.Sure < Proven }))
 	case fixes.WithinNamespace:
+		for _, l := range g.webhooks(names) {
+			g.add(l)
+		}
 		for _, w := range g.Workloads {
 			neighbours := End{Place: Pods, Name: w.Object.GetNamespace()}
 			why := []Reason{{w.Ref(), "", "everything within the namespace is kept"}}
@@ -28,7 +31,7 @@ func (g *Graph) guess(names *names, strictness fixes.Strictness) {
 // guessClients gives clients to what has a Service and none that is known: what
 // its name tells of, or all of its namespace that may be one.
 func (g *Graph) guessClients(names *names) {
-	var guesses []Link // added at the end: one guess is no reason against another
+	guesses := g.webhooks(names) // added at the end: one guess is no reason against another
 	for _, w := range g.Workloads {
 		services := names.services[w.Object.GetNamespace()]
 		for _, name := range slices.Sorted(maps.Keys(services)) {

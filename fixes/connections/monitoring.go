@@ -14,27 +14,19 @@ import (
 // scrapes adds what Prometheus collects from pods that say so in the customary
 // annotations, on themselves or on their Service.
 func (g *Graph) scrapes(inv *fixes.Inventory) {
-	scrapers := g.running("prometheus", "prometheus-agent", "victoria-metrics", "vmagent", "vmsingle", "opentelemetry-collector-contrib",
-		"opentelemetry-collector", "grafana-agent", "alloy", "datadog/agent")
 	for _, w := range g.Workloads {
 		ports, why, ok := scraped(inv, w)
 		if !ok {
 			continue
 		}
-		l := Link{From: End{Place: AnyPod}, To: Of(w), Ports: ports, Sure: Inferred, Why: []Reason{why}, scrape: true}
-		if len(scrapers) == 0 {
-			l.Sure = Guessed
-			l.Why = append(l.Why, Reason{w.Ref(), w.MetaPath + ".annotations", "who collects it is not known"})
-			g.add(l)
-		}
-		for _, s := range scrapers {
-			if s.Ref() == w.Ref() {
-				continue
-			}
-			l.From = Of(s)
-			g.add(l)
-		}
+		g.scrape(w, ports, why, End{Place: AnyPod})
 	}
+}
+
+// scrapers returns the workloads that collect metrics, known by their images.
+func (g *Graph) scrapers() []fixes.Workload {
+	return g.running("prometheus", "prometheus-agent", "victoria-metrics", "vmagent", "vmsingle", "opentelemetry-collector-contrib",
+		"opentelemetry-collector", "grafana-agent", "alloy", "datadog/agent")
 }
 
 const (
@@ -73,13 +65,20 @@ func scraped(inv *fixes.Inventory, w fixes.Workload) ([]Port, Reason, bool) {
 func (g *Graph) running(images ...string) []fixes.Workload {
 	var out []fixes.Workload
 	for _, w := range g.Workloads {
-		for c := range w.Containers() {
-			name := repository(c.Image)
-			if slices.ContainsFunc(images, func(known string) bool { return name == known || strings.HasSuffix(name, "/"+known) }) {
-				out = append(out, w)
-				break
-			}
+		if runs(w, images...) {
+			out = append(out, w)
 		}
 	}
 	return out
+}
+
+// runs reports whether an image of a workload has one of the given last parts.
+func runs(w fixes.Workload, images ...string) bool {
+	for c := range w.Containers() {
+		name := repository(c.Image)
+		if slices.ContainsFunc(images, func(known string) bool { return name == known || strings.HasSuffix(name, "/"+known) }) {
+			return true
+		}
+	}
+	return false
 }

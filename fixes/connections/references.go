@@ -21,6 +21,10 @@ func (g *Graph) references(inv *fixes.Inventory, names *names) {
 }
 
 func (g *Graph) reference(names *names, w fixes.Workload, t text, c candidate) {
+	if namesNodeMetadata(c.host) {
+		g.Blocked = append(g.Blocked, Link{From: Of(w), To: End{Place: Host, Name: c.host}, Sure: Inferred, Why: []Reason{t.because("names " + c.host)}})
+		return
+	}
 	svc, known := names.find(w.Object.GetNamespace(), c.host)
 	if !known {
 		// A name of one label, or with svc in it, is a Service that is not there.

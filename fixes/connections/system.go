@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -39,12 +40,37 @@ func all(found []destination, to End) []Port {
 
 // system adds the links to what every cluster has: DNS, and the API for pods
 // that have a token and something that uses it.
-func (g *Graph) system(inv *fixes.Inventory) {
+func (g *Graph) system(inv *fixes.Inventory, names *names) {
 	for _, w := range g.Workloads {
 		g.add(Link{From: Of(w), To: End{Place: DNS}, Sure: Proven,
 			Why: []Reason{{w.Ref(), w.SpecPath + ".dnsPolicy", "names are looked up there"}}})
+		g.resolvers(names, w)
 		if why, ok := usesAPI(inv, w); ok {
-			g.add(Link{From: Of(w), To: End{Place: APIServer}, Sure: Inferred, Why: []Reason{why}})
+			g.add(Link{From: Of(w), To: End{Place: APIServer}, Sure: Inferred, Why: []Reason{why, g.API.to()}})
+		}
+		g.credentials(inv, w)
+	}
+}
+
+// resolvers adds the servers of names that a workload has of its own: those that
+// its dnsConfig lists, or those of its node, whose addresses nothing tells.
+func (g *Graph) resolvers(names *names, w fixes.Workload) {
+	ports := []Port{{corev1.ProtocolTCP, 53}, {corev1.ProtocolUDP, 53}}
+	if c := w.Spec.DNSConfig; c != nil {
+		for i, server := range c.Nameservers {
+			why := Reason{w.Ref(), fmt.Sprintf("%s.dnsConfig.nameservers[%d]", w.SpecPath, i), "names are looked up there"}
+			if s, ok := names.find(w.Object.GetNamespace(), server); ok {
+				for _, d := range names.destinations(s, 53) {
+					g.add(Link{From: Of(w), To: d.to, Ports: d.ports, Sure: Proven, Why: []Reason{why}})
+				}
+			}
+			g.add(Link{From: Of(w), To: End{Place: Host, Name: server}, Ports: ports, Sure: Proven, Why: []Reason{why}})
+		}
+	}
+	if w.Spec.DNSPolicy == corev1.DNSDefault {
+		for _, all := range []string{"0.0.0.0/0", "::/0"} {
+			g.add(Link{From: Of(w), To: End{Place: Block, Name: all}, Ports: ports, Sure: Proven,
+				Why: []Reason{{w.Ref(), w.SpecPath + ".dnsPolicy", "names are looked up as its node does, whose servers nothing tells"}}})
 		}
 	}
 }
@@ -60,7 +86,7 @@ func usesAPI(inv *fixes.Inventory, w fixes.Workload) (Reason, bool) {
 			continue
 		}
 		for _, src := range v.Projected.Sources {
-			if src.ServiceAccountToken != nil && !strings.HasPrefix(v.Name, "kube-api-access-") {
+			if src.ServiceAccountToken != nil && !strings.HasPrefix(v.Name, "kube-api-access-") && !slices.Contains(cloudAudiences, src.ServiceAccountToken.Audience) {
 				return Reason{w.Ref(), fmt.Sprintf("%s.volumes[%d]", w.SpecPath, i), "it mounts a token for the Kubernetes API"}, true
 			}
 		}

@@ -21,7 +21,7 @@ func allowAll() *fixes.Rule {
 		Severity:   fixes.Medium,
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure, fixes.DenialOfService},
 		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy, fixes.KindEndpointSlice),
+		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy, fixes.KindCiliumNetworkPolicy),
 		Phase:      fixes.Enforce,
 		Docs:       allowAllDocs,
 		Check:      checkAllowAll,
@@ -126,6 +126,11 @@ func allowAllFinding(inv *fixes.Inventory, policy *networkingv1.NetworkPolicy, s
 		for _, p := range fixes.CreatedIn[*networkingv1.NetworkPolicy](trial, ref.Namespace) {
 			f.Fixes[0].Creates = append(f.Fixes[0].Creates, fixes.RefOf(p))
 		}
+		for _, c := range fixes.Customs(trial.Inventory, fixes.KindCiliumNetworkPolicy, ref.Namespace) {
+			if p := fixes.RefOf(c); trial.Created(p) {
+				f.Fixes[0].Creates = append(f.Fixes[0].Creates, p)
+			}
+		}
 		slices.SortFunc(f.Fixes[0].Creates, fixes.Ref.Compare)
 	}
 	return f
@@ -133,10 +138,10 @@ func allowAllFinding(inv *fixes.Inventory, policy *networkingv1.NetworkPolicy, s
 
 // graphPolicies returns what lets through, for some workloads in one direction,
 // what objects tell of.
-func graphPolicies(graph *connections.Graph, workloads []fixes.Workload, in bool) []*networkingv1.NetworkPolicy {
+func graphPolicies(s synthesis, workloads []fixes.Workload, in bool) []*networkingv1.NetworkPolicy {
 	var out []*networkingv1.NetworkPolicy
 	for _, w := range workloads {
-		if p := (synthesis{graph}).allow(w, in, !in); p != nil {
+		if p := s.allow(w, in, !in); p != nil {
 			p.Namespace = w.Object.GetNamespace()
 			out = append(out, p)
 		}
@@ -169,7 +174,8 @@ func narrow(d *fixes.Draft, ref fixes.Ref, in bool) error {
 	if len(policy.Spec.Ingress)+len(policy.Spec.Egress) == before {
 		return nil
 	}
-	made := graphPolicies(graph, selected, in)
+	s := synthesisOf(d.Inventory)
+	made := graphPolicies(s, selected, in)
 	if !in {
 		dns := newPolicy(allowDNS, policy.Spec.PodSelector, []networkingv1.PolicyType{networkingv1.PolicyTypeEgress})
 		dns.Namespace = policy.Namespace
@@ -179,6 +185,11 @@ func narrow(d *fixes.Draft, ref fixes.Ref, in bool) error {
 	for _, p := range made {
 		p.Name = d.FreeName(fixes.KindNetworkPolicy, p.Namespace, p.Name)
 		if err := d.Create(p); err != nil {
+			return err
+		}
+	}
+	for _, w := range selected {
+		if _, err := createCilium(d, s.ciliumPolicy(w, in, !in, nil)); err != nil {
 			return err
 		}
 	}

@@ -17,18 +17,18 @@ func ingressNoTLS() *fixes.Rule {
 	return &fixes.Rule{
 		ID:         "ingress-no-tls",
 		Category:   fixes.Network,
-		Title:      "An Ingress serves a host without TLS",
+		Title:      "An Ingress or a Gateway serves a host without TLS",
 		Severity:   fixes.Medium,
 		Threats:    []fixes.Threat{fixes.InformationDisclosure, fixes.Tampering},
 		References: []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      []fixes.Kind{fixes.KindIngress, fixes.KindSecret},
+		Kinds:      []fixes.Kind{fixes.KindIngress, fixes.KindSecret, fixes.KindGateway, fixes.KindHTTPRoute, fixes.KindGRPCRoute},
 		Docs:       ingressNoTLSDocs,
 		Check:      checkIngressNoTLS,
 	}
 }
 
 const ingressNoTLSDocs = `
-What a browser and an Ingress say to each other without TLS, sessions and
+What a browser and an Ingress or a Gateway say to each other without TLS, sessions and
 passwords among it, is read and changed by everybody on the way.
 
 ## What is looked at
@@ -36,16 +36,21 @@ Each host of an Ingress, and the rule without a host, that no entry of spec.tls
 covers. A controller may have a certificate of its own for all hosts, or end TLS
 before the cluster: Ingresses of classes that do so by annotation (the AWS load
 balancer's certificate-arn, GKE's managed and pre-shared certificates) are left
-out.
+out. So is each listener of a Gateway with protocol HTTP, unless all its routes do is
+redirect to https; and of protocol TCP, at low severity: what goes through it may be
+TLS by itself.
 
 ## The fix
 Where the namespace holds a TLS Secret whose certificate is valid for the host
 (RFC 6125, by its alternative names), that Secret is entered for it. Controllers
 then redirect to https, as a rule. Where there is none, a certificate has to be
-had first: the steps say how with cert-manager.
+had first: the steps say how with cert-manager. A Gateway's listener becomes one of
+protocol HTTPS, at 443 in place of 80. Where the Gateway has a listener with TLS for
+the host already, routes have to be moved to it, and a redirect made: by hand.
 
 ## By hand
     kubectl get ingress NAME -o jsonpath='{.spec.tls}'
+    kubectl get gateways -A -o jsonpath='{range .items[*]}{.metadata.name} {.spec.listeners[*].protocol}{"\n"}{end}'
     curl -sI http://HOST/ | head -1
 `
 
@@ -61,6 +66,7 @@ var endsTLSElsewhere = []string{
 var issuers = []string{"cert-manager.io/cluster-issuer", "cert-manager.io/issuer", "kubernetes.io/tls-acme"}
 
 func checkIngressNoTLS(p *fixes.Pass) {
+	checkGateways(p)
 	for _, ing := range fixes.Objects[*networkingv1.Ingress](p.Inventory, "") {
 		if hasAny(ing.Annotations, endsTLSElsewhere) {
 			continue

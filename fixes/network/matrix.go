@@ -2,6 +2,7 @@ package network
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -104,11 +105,14 @@ func within(e connections.End, namespace string) bool {
 // simulation answers for one state of the objects.
 type simulation struct {
 	policies *netpol.Policies
+	named    []named
+	api      connections.API
 	peers    map[connections.End]netpol.Peer
 }
 
 func newSimulation(inv *fixes.Inventory) *simulation {
-	s := &simulation{policies: netpol.Compile(fixes.Objects[*networkingv1.NetworkPolicy](inv, "")), peers: map[connections.End]netpol.Peer{}}
+	s := &simulation{policies: netpol.Compile(fixes.Objects[*networkingv1.NetworkPolicy](inv, "")), named: namedHosts(inv),
+		api: connections.Find(inv).API, peers: map[connections.End]netpol.Peer{}}
 	for _, w := range inv.Workloads("") {
 		s.peers[connections.Of(w)] = peerOf(inv, w)
 	}
@@ -122,13 +126,33 @@ func (s *simulation) allows(l connections.Link) bool {
 	from, to := s.peer(l.From), s.peer(l.To)
 	ports := l.Ports
 	if l.To.Place == connections.APIServer {
+		if s.api.Exact() {
+			return s.reachesAPI(from)
+		}
 		ports = apiPorts[:1]
+	}
+	if l.From.Place == connections.APIServer && len(s.api.Sources) > 0 {
+		from.Addrs = []netip.Addr{s.api.Sources[0].Addr()}
 	}
 	if len(ports) == 0 {
 		ports = []connections.Port{{Protocol: corev1.ProtocolTCP, Number: 65_535}} // any will do
 	}
 	return !slices.ContainsFunc(ports, func(p connections.Port) bool {
-		return !s.policies.Allows(netpol.Connection{From: from, To: to, Protocol: p.Protocol, Port: p.Number})
+		return !s.policies.Allows(netpol.Connection{From: from, To: to, Protocol: p.Protocol, Port: p.Number}) && !s.byName(from, l.To, p)
+	})
+}
+
+// byName reports whether a policy of Cilium lets a pod reach a host by its name.
+func (s *simulation) byName(from netpol.Peer, to connections.End, port connections.Port) bool {
+	return to.Place == connections.Host && slices.ContainsFunc(s.named, func(n named) bool {
+		return n.namespace == from.Namespace && n.allow(from.Labels, to.Name, port)
+	})
+}
+
+// reachesAPI reports whether a pod reaches all addresses of the Kubernetes API.
+func (s *simulation) reachesAPI(from netpol.Peer) bool {
+	return !slices.ContainsFunc(slices.Concat(s.api.Servers, s.api.Service), func(at netip.AddrPort) bool {
+		return !s.policies.Allows(netpol.Connection{From: from, To: netpol.Peer{Addrs: []netip.Addr{at.Addr()}}, Port: int32(at.Port())})
 	})
 }
 

@@ -7,8 +7,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/connections"
 	"github.com/kubectl-harden/kubectl-harden/fixes/netpol"
 )
 
@@ -20,7 +22,7 @@ func metadataEgress() *fixes.Rule {
 		Severity:   fixes.High,
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure},
 		References: []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      []fixes.Kind{fixes.KindNetworkPolicy, fixes.KindNode},
+		Kinds:      append(fixes.WorkloadKinds(), fixes.KindNetworkPolicy, fixes.KindNode, fixes.KindServiceAccount),
 		Docs:       metadataEgressDocs,
 		Check:      checkMetadataEgress,
 	}
@@ -34,7 +36,9 @@ pod broken into becomes the node, and often the account.
 Rules for egress of NetworkPolicies that let pods reach 169.254.169.254, or
 fd00:ec2::254, by a block that contains it or by naming no peer. Pods that no
 policy isolates reach it too: that is network-no-default-deny, whose policies do
-not allow it. Where the nodes are those of no cloud, the severity is low.
+not allow it. Where the nodes are those of no cloud, the severity is low. Policies
+only for workloads with Workload Identity Federation for GKE are left out: their
+pods get their own credentials at that address.
 
 ## The fix
 Takes the address out of the block (except). A rule without peers becomes one for
@@ -46,9 +50,8 @@ SDKs). The address of EKS Pod Identity, 169.254.170.23, stays reachable.
     kubectl exec POD -- wget -qO- -T2 http://169.254.169.254/
 `
 
-// metadata are the addresses of the clouds' metadata services: that of AWS,
-// Azure, Google Cloud, OpenStack and others, and that of AWS for IPv6.
-var metadata = []netip.Addr{netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("fd00:ec2::254")}
+// metadata are the addresses of the clouds' metadata services.
+var metadata = connections.NodeMetadata
 
 func checkMetadataEgress(p *fixes.Pass) {
 	severity := fixes.High
@@ -60,6 +63,14 @@ func checkMetadataEgress(p *fixes.Pass) {
 			!slices.ContainsFunc(policy.Spec.Egress, reachesMetadata) {
 			continue
 		}
+		own, others := gkeMetadata(p.Inventory, policy)
+		if len(own) > 0 && !others {
+			continue
+		}
+		risks := []string{"Pods that ask the metadata service for credentials fail (kube2iam, kiam, SDKs without workload identity)."}
+		if len(own) > 0 {
+			risks = append(risks, "These get credentials of their own there, by Workload Identity Federation for GKE, and need a policy that lets them: "+some(own)+".")
+		}
 		ref := fixes.RefOf(policy)
 		p.Report(fixes.Finding{
 			Object: ref, Path: "spec.egress", Severity: severity,
@@ -67,7 +78,7 @@ func checkMetadataEgress(p *fixes.Pass) {
 			Fixes: []fixes.Fix{{
 				Title: "Except the metadata service's addresses", Confidence: fixes.Review,
 				Why:   "whether a pod gets credentials of its own there is not known",
-				Risks: []string{"Pods that ask the metadata service for credentials fail (kube2iam, kiam, SDKs without workload identity)."},
+				Risks: risks,
 				Edit: func(d *fixes.Draft) error {
 					policy, err := fixes.EditRef[*networkingv1.NetworkPolicy](d, ref)
 					if err != nil {
@@ -90,6 +101,26 @@ func checkMetadataEgress(p *fixes.Pass) {
 			}},
 		})
 	}
+}
+
+// gkeMetadata returns which of the workloads that a policy is for get credentials
+// of their own from the metadata server of GKE, and whether it is for others too.
+func gkeMetadata(inv *fixes.Inventory, policy *networkingv1.NetworkPolicy) (own []string, others bool) {
+	pods, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
+	if err != nil {
+		return nil, true
+	}
+	for _, w := range inv.Workloads(policy.Namespace) {
+		if w.Spec.HostNetwork || w.Finished() || !pods.Matches(labels.Set(w.Meta.Labels)) {
+			continue
+		}
+		if _, ok := connections.UsesGKEMetadata(inv, w); ok {
+			own = append(own, nameOf(w))
+		} else {
+			others = true
+		}
+	}
+	return own, others
 }
 
 // onNoCloud reports whether nodes are known, and none says that a cloud made

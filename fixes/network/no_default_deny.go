@@ -23,7 +23,7 @@ func noDefaultDeny() *fixes.Rule {
 		Threats: []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService,
 			fixes.Tampering, fixes.InformationDisclosure},
 		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy, fixes.KindEndpointSlice),
+		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy, fixes.KindCiliumNetworkPolicy),
 		Phase:      fixes.Enforce,
 		Docs:       noDefaultDenyDocs,
 		Check:      checkNoDefaultDeny,
@@ -49,13 +49,24 @@ Creates, for the directions that are open,
 
 - default-deny, which selects all pods and allows nothing;
 - allow-dns, which lets them query the cluster's DNS: its pods and Service
-  address, the addresses at which it answers on nodes if it does, and NodeLocal
-  DNSCache at 169.254.20.10;
+  address, whatever serves it, the addresses at which it answers on nodes if it
+  does, and NodeLocal DNSCache;
 - for each workload, a policy of the connections that objects tell of: host names
   and ports in variables, commands, ConfigMaps and Secrets (their values are never
   shown), Services and their selectors, Ingresses with their controllers, load
-  balancers, node ports, scrapes by Prometheus, peers of a StatefulSet, and the
-  Kubernetes API for pods that have an account of their own.
+  balancers, node ports, routes of the Gateway API, scrapes by Prometheus (by
+  annotation, ServiceMonitor, PodMonitor and Probe), peers of a StatefulSet, webhooks
+  and API services, which the API server calls, and the Kubernetes API for pods that
+  have an account of their own;
+- where Cilium's policies are served, a CiliumNetworkPolicy for each workload that
+  connects to hosts by name, or has to do with the Kubernetes API.
+
+The Kubernetes API is let out to at the addresses of EndpointSlice and Service
+default/kubernetes, where they are known. It comes to webhooks from the addresses of
+the nodes that its servers run on; where they run on none, or that is not known, the
+webhook's port, and no other, stays open to everyone, since a policy cannot name the
+API server. Pods with credentials of their own, by EKS Pod Identity or Workload
+Identity Federation for GKE, keep the addresses where they get them.
 
 What has a Service, but no client that anything tells of, stays reachable from its
 own namespace, on the Service's ports: many applications have the names of their
@@ -72,7 +83,8 @@ Policies add up, so these leave out pods that a policy isolates already: what
 somebody closed stays closed. The allowances are applied before the denial.
 
 Everything else is cut. A NetworkPolicy knows no host names: those outside are let
-out to every address that is not a private one, at their port.
+out to every address that is not a private one, at their port, unless Cilium's
+policies are there, which know them.
 
 Policies need a network plugin that enforces them (Calico, Cilium, Antrea,
 kube-router, OVN-Kubernetes and those of the clouds; flannel does not). Probes
@@ -159,13 +171,18 @@ func (n namespace) fix(p *fixes.Pass, graph *connections.Graph) fixes.Fix {
 	fix.Creates = created
 	var names []string
 	for _, ref := range created {
-		names = append(names, ref.Name)
+		if ref.Kind == fixes.KindNetworkPolicy {
+			names = append(names, ref.Name)
+		}
 	}
 	kind := "NetworkPolicy "
 	if len(names) > 1 {
 		kind = "NetworkPolicies "
 	}
 	fix.Title = "Create " + kind + some(names)
+	if more := len(created) - len(names); more > 0 {
+		fix.Title += fmt.Sprintf(", and %d of Cilium for what they cannot say", more)
+	}
 	return fix
 }
 

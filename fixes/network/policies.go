@@ -1,18 +1,14 @@
 package network
 
 import (
-	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
-	"github.com/kubectl-harden/kubectl-harden/fixes/connections"
 )
 
 // The names of the policies that the fix creates.
@@ -20,17 +16,6 @@ const (
 	defaultDeny = "default-deny"
 	allowDNS    = "allow-dns"
 )
-
-// nodeLocalDNS is the address at which NodeLocal DNSCache answers on every
-// node. It runs on the host network, so no pod selector reaches it
-// (kubernetes#70555).
-const nodeLocalDNS = "169.254.20.10/32"
-
-// dnsService is the name of the Service of the cluster's DNS.
-const dnsService = "kube-dns"
-
-// dnsPort reports whether a port of that Service is one for queries, by its name.
-func dnsPort(name string) bool { return strings.HasPrefix(name, "dns") }
 
 // isolate closes a namespace in the draft in the directions in which pods
 // that no policy selects are open, and returns the policies it adds. It adds
@@ -51,7 +36,7 @@ func (n namespace) isolate(d *fixes.Draft) ([]fixes.Ref, error) {
 		}
 		created = append(created, fixes.RefOf(p))
 	}
-	return created, nil
+	return n.isolateCilium(d, created)
 }
 
 // denial returns the policy that isolates all pods.
@@ -78,27 +63,37 @@ func (n namespace) allowances(inv *fixes.Inventory) []*networkingv1.NetworkPolic
 			out = append(out, p)
 		}
 	}
-	s := synthesis{graph: connections.Find(inv)}
+	s := synthesisOf(inv)
 	for _, w := range n.workloads {
-		in := !n.ingress.everything && !n.ingress.selects(w.Meta.Labels)
-		egress := !n.egress.everything && !n.egress.selects(w.Meta.Labels)
+		in, egress := n.opens(w)
 		p := s.allow(w, in, egress)
 		if p == nil {
 			continue
 		}
-		for _, iso := range []struct {
-			isolation
-			opens bool
-		}{{n.ingress, len(p.Spec.Ingress) > 0}, {n.egress, len(p.Spec.Egress) > 0}} {
-			if iso.opens {
-				for _, r := range iso.around(w.Meta.Labels).MatchExpressions {
-					p.Spec.PodSelector.MatchExpressions = require(slices.Clip(p.Spec.PodSelector.MatchExpressions), r)
-				}
-			}
-		}
+		n.leaveOut(&p.Spec.PodSelector, w, len(p.Spec.Ingress) > 0, len(p.Spec.Egress) > 0)
 		out = append(out, p)
 	}
 	return out
+}
+
+// leaveOut takes the pods that are isolated already in one of the directions out
+// of the selector of a workload.
+func (n namespace) leaveOut(selector *metav1.LabelSelector, w fixes.Workload, in, out bool) {
+	for _, iso := range []struct {
+		isolation
+		opens bool
+	}{{n.ingress, in}, {n.egress, out}} {
+		if iso.opens {
+			for _, r := range iso.around(w.Meta.Labels).MatchExpressions {
+				selector.MatchExpressions = require(slices.Clip(selector.MatchExpressions), r)
+			}
+		}
+	}
+}
+
+// opens reports in which directions a workload is open.
+func (n namespace) opens(w fixes.Workload) (in, out bool) {
+	return !n.ingress.everything && !n.ingress.selects(w.Meta.Labels), !n.egress.everything && !n.egress.selects(w.Meta.Labels)
 }
 
 // nameFor returns the policy's name; that of a denial has the direction if it is
@@ -117,69 +112,6 @@ func newPolicy(name string, pods metav1.LabelSelector, types []networkingv1.Poli
 	p.Spec.PodSelector = pods
 	p.Spec.PolicyTypes = types
 	return p
-}
-
-// dnsRule allows queries to the cluster's DNS: its pods, or where it is on nodes
-// (see dnsEndpoints), NodeLocal DNSCache, and the Service's own address, for
-// network plugins that look at packets before it is replaced by a pod's.
-func dnsRule(inv *fixes.Inventory) networkingv1.NetworkPolicyEgressRule {
-	peers := []networkingv1.NetworkPolicyPeer{{
-		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: metav1.NamespaceSystem}},
-		PodSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{"k8s-app": "kube-dns"}},
-	}, {
-		IPBlock: &networkingv1.IPBlock{CIDR: nodeLocalDNS},
-	}}
-	ports := []intstr.IntOrString{intstr.FromInt32(53)}
-	for _, svc := range dnsServices(inv) {
-		for _, ip := range append([]string{svc.Spec.ClusterIP}, svc.Spec.ClusterIPs...) {
-			// "" and "None" are no addresses.
-			addr, err := netip.ParseAddr(ip)
-			if err != nil {
-				continue
-			}
-			peer := networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: netip.PrefixFrom(addr, addr.BitLen()).String()}}
-			if !has(peers, peer) {
-				peers = append(peers, peer)
-			}
-		}
-		for _, port := range svc.Spec.Ports {
-			// Policies see the pods' port, which is not 53 everywhere.
-			target := port.TargetPort
-			if dnsPort(port.Name) && target.IntValue() != 0 && !has(ports, target) {
-				ports = append(ports, target)
-			}
-		}
-	}
-	direct, directPorts := dnsEndpoints(inv)
-	for _, peer := range direct {
-		if !has(peers, peer) {
-			peers = append(peers, peer)
-		}
-	}
-	for _, port := range directPorts {
-		if !has(ports, port) {
-			ports = append(ports, port)
-		}
-	}
-	rule := networkingv1.NetworkPolicyEgressRule{To: peers}
-	for _, port := range ports {
-		for _, protocol := range []corev1.Protocol{corev1.ProtocolUDP, corev1.ProtocolTCP} {
-			rule.Ports = append(rule.Ports, networkingv1.NetworkPolicyPort{Protocol: &protocol, Port: &port})
-		}
-	}
-	return rule
-}
-
-// dnsServices returns the Services of the cluster's DNS, which carries the
-// name or the label kube-dns whatever serves it.
-func dnsServices(inv *fixes.Inventory) []*corev1.Service {
-	var out []*corev1.Service
-	for _, svc := range fixes.Objects[*corev1.Service](inv, metav1.NamespaceSystem) {
-		if svc.Name == dnsService || svc.Labels["k8s-app"] == "kube-dns" {
-			out = append(out, svc)
-		}
-	}
-	return out
 }
 
 func has[T any](list []T, v T) bool {

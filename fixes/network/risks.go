@@ -2,10 +2,10 @@ package network
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -70,6 +70,10 @@ func (n namespace) risks(p *fixes.Pass, graph *connections.Graph) []string {
 	say("Kept by guess, to be tightened: %s.", linesOf(links, func(l connections.Link) bool { return l.Sure == connections.Guessed }))
 	if open := n.ingress.open; !n.ingress.everything && len(open) > 0 {
 		say("Open to everyone who reaches the cluster: %s.", linesOf(links, func(l connections.Link) bool { return l.From.Place == connections.Anyone }))
+		if len(graph.API.Sources) == 0 {
+			say("Open to everyone at the port that the API server calls, since a policy cannot name it and its addresses are not known, or change: %s.",
+				linesOf(links, func(l connections.Link) bool { return l.From.Place == connections.APIServer }))
+		}
 		say("Cut: connections from what runs on the host network: %s.", namesOf(n.host))
 		var webhooks []string
 		for _, w := range open {
@@ -79,16 +83,18 @@ func (n namespace) risks(p *fixes.Pass, graph *connections.Graph) []string {
 		}
 		say("Reached by nobody any more, since nothing tells of a client: %s.", webhooks)
 		risks = append(risks, "Cut: every other connection from pods, from other namespaces and from outside that no object tells of.")
-		for _, kind := range []fixes.Kind{fixes.KindService, fixes.KindIngress} {
+		for _, kind := range append([]fixes.Kind{fixes.KindService, fixes.KindIngress, fixes.KindValidatingWebhookConfiguration,
+			fixes.KindMutatingWebhookConfiguration, fixes.KindAPIService, fixes.KindServiceMonitor, fixes.KindPodMonitor}, fixes.RouteKinds()...) {
 			if !p.Covers(kind, n.name) {
 				risks = append(risks, kind.String()+" could not be listed: what they let in is cut.")
 			}
 		}
 	}
 	if open := n.egress.open; !n.egress.everything && len(open) > 0 {
-		say("A NetworkPolicy knows no names, so these are let out to every address that is not private, at the port alone: %s.",
-			linesOf(links, func(l connections.Link) bool { return l.To.Place == connections.Host }))
+		risks = append(risks, hostRisks(p.Inventory, links)...)
+		risks = append(risks, addressRisks(graph, links)...)
 		risks = append(risks, "Cut: every other connection to other namespaces and out of the cluster, the clouds' metadata address among them.")
+		say("Cut, though objects name it, since it gives out the node's credentials: %s.", linesOf(n.blocked(graph), func(connections.Link) bool { return true }))
 		if p.Live && p.Covers(fixes.KindPod, metav1.NamespaceSystem) && !servesDNS(p.Inventory) {
 			risks = append(risks, "No pod in kube-system is labelled k8s-app=kube-dns: add what serves DNS here to "+allowDNS+", or no name resolves.")
 		}
@@ -97,6 +103,54 @@ func (n namespace) risks(p *fixes.Pass, graph *connections.Graph) []string {
 		risks = []string{"Nothing that runs is cut. Pods to come reach DNS at most."}
 	}
 	return risks
+}
+
+// hostRisks names the gap that hosts known by name leave, and the choices.
+func hostRisks(inv *fixes.Inventory, links []connections.Link) []string {
+	hosts := linesOf(links, func(l connections.Link) bool {
+		_, err := netip.ParseAddr(l.To.Name)
+		return l.To.Place == connections.Host && err != nil
+	})
+	if len(hosts) == 0 {
+		return nil
+	}
+	if writesCilium(inv) {
+		return []string{"Let out by name, in policies of Cilium, which learns the addresses from the answers of the cluster's DNS: " + some(hosts) +
+			". The other choice is a NetworkPolicy that opens the port to every address: take it if Cilium does not enforce policies here."}
+	}
+	risks := []string{"A NetworkPolicy knows no names, so these are let out to every address that is not private, at the port alone: " + some(hosts) + "."}
+	switch {
+	case inv.Serves(fixes.KindCiliumNetworkPolicy):
+		risks = append(risks, "The other choice is a policy that knows names: this edition of Cilium has none in its CiliumNetworkPolicy, or only as an option; GKE has FQDNNetworkPolicy.")
+	case slices.Contains(inv.Served, "projectcalico.org/v3"):
+		risks = append(risks, "The other choice is a policy that knows names: NetworkPolicies of projectcalico.org/v3 do in Calico Enterprise and Calico Cloud (destination.domains).")
+	}
+	return risks
+}
+
+// addressRisks says what happens when the Kubernetes API moves.
+func addressRisks(graph *connections.Graph, links []connections.Link) []string {
+	users := linesOf(links, func(l connections.Link) bool { return l.To.Place == connections.APIServer })
+	if len(users) == 0 || !graph.API.Exact() {
+		return nil
+	}
+	var at []string
+	for _, addr := range slices.Concat(graph.API.Servers, graph.API.Service) {
+		at = append(at, addr.String())
+	}
+	risk := "Let out to the Kubernetes API at its present addresses alone, " + some(at) + ": " + some(users) + ". "
+	if len(graph.API.Nodes) > 0 {
+		return []string{risk + "When a server is added on another node, make the policies anew."}
+	}
+	return []string{risk + "Managed control planes change their addresses, by an upgrade say: then these lose the API until the policies are made anew."}
+}
+
+// blocked returns the connections of open workloads that are cut although objects
+// tell of them.
+func (n namespace) blocked(graph *connections.Graph) []connections.Link {
+	return slices.DeleteFunc(slices.Clone(graph.Blocked), func(l connections.Link) bool {
+		return !slices.ContainsFunc(n.egress.open, func(w fixes.Workload) bool { return connections.Of(w) == l.From })
+	})
 }
 
 func declaresPorts(w fixes.Workload) bool {
@@ -139,12 +193,6 @@ func endName(e connections.End) string {
 		return e.Workload.Name
 	}
 	return e.String()
-}
-
-func servesDNS(inv *fixes.Inventory) bool {
-	return slices.ContainsFunc(fixes.Objects[*corev1.Pod](inv, metav1.NamespaceSystem), func(pod *corev1.Pod) bool {
-		return pod.Labels["k8s-app"] == "kube-dns"
-	})
 }
 
 // nameOf returns "Deployment web".

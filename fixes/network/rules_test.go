@@ -152,6 +152,19 @@ func certificate(t *testing.T, name string) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
+// tlsSecret writes a Secret wild with a certificate for a name.
+func tlsSecret(t *testing.T, name string) string {
+	t.Helper()
+	return `
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: wild, namespace: shop}
+type: kubernetes.io/tls
+data: {tls.crt: ` + base64.StdEncoding.EncodeToString([]byte(certificate(t, name))) + `, tls.key: ""}
+`
+}
+
 func TestIngressNoTLS(t *testing.T) {
 	ingress := func(annotations, spec string) string {
 		return `
@@ -162,14 +175,7 @@ metadata: {name: front, namespace: shop, annotations: ` + annotations + `}
 spec: ` + spec + `
 `
 	}
-	secret := `
----
-apiVersion: v1
-kind: Secret
-metadata: {name: wild, namespace: shop}
-type: kubernetes.io/tls
-data: {tls.crt: ` + base64.StdEncoding.EncodeToString([]byte(certificate(t, "*.example.com"))) + `, tls.key: ""}
-`
+	secret := tlsSecret(t, "*.example.com")
 	const a, b = "{host: a.example.com}", "{host: b.example.com}"
 	fixestest.Table(t, ingressNoTLS(), []fixestest.Case{{
 		Name: "no certificate", Objects: ingress("{}", "{rules: ["+a+"]}"),

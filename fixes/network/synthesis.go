@@ -18,7 +18,16 @@ import (
 )
 
 // synthesis makes the policies of a namespace from the links of its workloads.
-type synthesis struct{ graph *connections.Graph }
+type synthesis struct {
+	graph *connections.Graph
+	// cilium: what a NetworkPolicy cannot say is said in a CiliumNetworkPolicy.
+	cilium bool
+	dns    networkingv1.NetworkPolicyEgressRule
+}
+
+func synthesisOf(inv *fixes.Inventory) synthesis {
+	return synthesis{connections.Find(inv), writesCilium(inv), dnsRule(inv)}
+}
 
 // allow returns the policy that lets through, for one workload, what the graph
 // tells of, in the given directions; nil where there is nothing to let through.
@@ -27,12 +36,17 @@ func (s synthesis) allow(w fixes.Workload, in, out bool) *networkingv1.NetworkPo
 	p := newPolicy("allow-"+w.Object.GetName(), s.selector(w), nil)
 	if in {
 		for _, l := range s.graph.To(own) {
-			p.Spec.Ingress = addIngress(p.Spec.Ingress, s.peers(l.From, w.Object.GetNamespace()), portsOf(l.Ports))
+			p.Spec.Ingress = addIngress(p.Spec.Ingress, s.callers(l.From, w.Object.GetNamespace()), portsOf(l.Ports))
 		}
 	}
 	if out {
 		for _, l := range s.graph.From(own) {
-			if l.To.Place != connections.DNS { // see allowDNS
+			switch {
+			case l.To.Place == connections.DNS: // see allowDNS
+			case l.To.Place == connections.Host && s.byName(l.To.Name): // see ciliumPolicy
+			case l.To.Place == connections.APIServer && s.graph.API.Exact():
+				p.Spec.Egress = addAPI(p.Spec.Egress, s.graph.API)
+			default:
 				p.Spec.Egress = addEgress(p.Spec.Egress, s.peers(l.To, w.Object.GetNamespace()), portsOf(reached(l)))
 			}
 		}
@@ -49,8 +63,27 @@ func (s synthesis) allow(w fixes.Workload, in, out bool) *networkingv1.NetworkPo
 	return p
 }
 
-// apiPorts are those of the Kubernetes API: of its Service, and of its servers,
-// which is what policies see in most clusters.
+// addAPI lets out to the addresses of the Kubernetes API: those of its servers,
+// which policies see in most clusters, and that of its Service.
+func addAPI(rules []networkingv1.NetworkPolicyEgressRule, api connections.API) []networkingv1.NetworkPolicyEgressRule {
+	for _, at := range slices.Concat(api.Servers, api.Service) {
+		block := netip.PrefixFrom(at.Addr(), at.Addr().BitLen())
+		port := connections.Port{Protocol: corev1.ProtocolTCP, Number: int32(at.Port())}
+		rules = addEgress(rules, blocks([]netip.Prefix{block}), portsOf([]connections.Port{port}))
+	}
+	return rules
+}
+
+func blocks(list []netip.Prefix) []networkingv1.NetworkPolicyPeer {
+	var out []networkingv1.NetworkPolicyPeer
+	for _, block := range list {
+		out = append(out, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: block.String()}})
+	}
+	return out
+}
+
+// apiPorts are those of the Kubernetes API where its addresses are not known: of
+// its Service, and of its servers.
 var apiPorts = []connections.Port{{Protocol: corev1.ProtocolTCP, Number: 443}, {Protocol: corev1.ProtocolTCP, Number: 6443}}
 
 // reached returns the ports of a link as a rule for egress names them.
@@ -77,6 +110,15 @@ func outside() []networkingv1.NetworkPolicyPeer {
 		{IPBlock: &networkingv1.IPBlock{CIDR: "0.0.0.0/0", Except: []string{"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}}},
 		{IPBlock: &networkingv1.IPBlock{CIDR: "::/0", Except: []string{"fc00::/7", "fe80::/10"}}},
 	}
+}
+
+// callers returns what a rule for ingress names for an end: like peers, but that
+// the Kubernetes API comes from other addresses than it is reached at.
+func (s synthesis) callers(e connections.End, namespace string) []networkingv1.NetworkPolicyPeer {
+	if e.Place == connections.APIServer {
+		return blocks(s.graph.API.Sources) // none is anyone: a policy cannot name it
+	}
+	return s.peers(e, namespace)
 }
 
 // peers returns what a rule of a policy in a namespace names for an end. No
@@ -140,7 +182,7 @@ var fleeting = []string{"pod-template-hash", "controller-revision-hash", "statef
 // change, or else their labels.
 func (s synthesis) selector(w fixes.Workload) metav1.LabelSelector {
 	if own := w.Selector(); own != nil && s.exact(*own, w) {
-		return *own
+		return *own.DeepCopy()
 	}
 	set := map[string]string{}
 	for key, value := range w.Meta.Labels {

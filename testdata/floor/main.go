@@ -46,8 +46,8 @@ func list(ctx context.Context, kubeconfig string) (int64, error) {
 	var total atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	for _, kind := range fixes.Needs(catalog.Rules()) {
-		if kind.Fact() || kind.Custom() {
-			continue // no API server has it, or not the one that is filled
+		if kind.Fact() || kind.Custom() || kind == fixes.KindEndpointSlice {
+			continue // no API server has it, or not the one that is filled, or one of them is read
 		}
 		group.Go(func() error {
 			config := rest.CopyConfig(config)
