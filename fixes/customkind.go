@@ -23,6 +23,12 @@ var (
 
 	KindVPA = Kind{"autoscaling.k8s.io", "v1", "VerticalPodAutoscaler", "verticalpodautoscalers", true}
 
+	// The administrators' network policies: the first two are served together, the
+	// third is their successor.
+	KindAdminNetworkPolicy         = Kind{"policy.networking.k8s.io", "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", false}
+	KindBaselineAdminNetworkPolicy = Kind{"policy.networking.k8s.io", "v1alpha1", "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies", false}
+	KindClusterNetworkPolicy       = Kind{"policy.networking.k8s.io", "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", false}
+
 	KindKyvernoClusterPolicy    = Kind{"kyverno.io", "v1", "ClusterPolicy", "clusterpolicies", false}
 	KindKyvernoValidatingPolicy = Kind{"policies.kyverno.io", "v1", "ValidatingPolicy", "validatingpolicies", false}
 
@@ -75,6 +81,9 @@ var customKinds = map[Kind]customKind{
 
 	// kubernetes/autoscaler, vertical-pod-autoscaler/pkg/apis/autoscaling.k8s.io/v1
 	KindVPA: {},
+
+	// sigs.k8s.io/network-policy-api, apis/v1alpha1, apis/v1alpha2
+	KindAdminNetworkPolicy: {}, KindBaselineAdminNetworkPolicy: {}, KindClusterNetworkPolicy: {},
 
 	// kyverno/kyverno, api/kyverno/v1, api/policies.kyverno.io
 	KindKyvernoClusterPolicy: {}, KindKyvernoValidatingPolicy: {},

@@ -21,7 +21,7 @@ func allowAll() *fixes.Rule {
 		Severity:   fixes.Medium,
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure, fixes.DenialOfService},
 		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy),
+		Kinds:      policyKinds(),
 		Phase:      fixes.Enforce,
 		Docs:       allowAllDocs,
 		Check:      checkAllowAll,

@@ -23,7 +23,7 @@ func noDefaultDeny() *fixes.Rule {
 		Threats: []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService,
 			fixes.Tampering, fixes.InformationDisclosure},
 		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy),
+		Kinds:      policyKinds(),
 		Phase:      fixes.Enforce,
 		Docs:       noDefaultDenyDocs,
 		Check:      checkNoDefaultDeny,
@@ -60,6 +60,10 @@ What has a Service, but no client that anything tells of, stays reachable from i
 own namespace, on the Service's ports: many applications have the names of their
 peers in code. The risks list these guesses. --strictness proven keeps only what
 objects name; namespace keeps everything within the namespace.
+
+What the cluster's administrators deny to all pods of a namespace (an
+AdminNetworkPolicy, a BaselineAdminNetworkPolicy or a ClusterNetworkPolicy) counts
+as denied; ingress policies of theirs know no sources but pods.
 
 Policies add up, so these leave out pods that a policy isolates already: what
 somebody closed stays closed. The allowances are applied before the denial.
@@ -125,7 +129,7 @@ func checkNoDefaultDeny(p *fixes.Pass) {
 			Object:   fixes.Ref{Kind: fixes.KindNamespace, Name: name},
 			Path:     "networkPolicies",
 			Message:  n.message(),
-			Evidence: append(n.evidence(p), kept(n.links(graph))),
+			Evidence: slices.Concat(n.evidence(p), n.adminEvidence(p.Inventory), []string{kept(n.links(graph))}),
 			Fixes:    []fixes.Fix{n.fix(p, graph)},
 		}
 		if len(n.ingress.open)+len(n.egress.open) == 0 {
