@@ -176,7 +176,7 @@ func narrow(d *fixes.Draft, ref fixes.Ref, in bool) error {
 		dns.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{dnsRule(d.Inventory)}
 		made = append(made, dns)
 	}
-	for _, p := range made {
+	for _, p := range withoutReplaced(made, fixes.Objects[*networkingv1.NetworkPolicy](d.Inventory, ref.Namespace)) {
 		p.Name = d.FreeName(fixes.KindNetworkPolicy, p.Namespace, p.Name)
 		if err := d.Create(p); err != nil {
 			return err

@@ -71,8 +71,13 @@ somebody closed stays closed. The allowances are applied before the denial.
 Everything else is cut. A NetworkPolicy knows no host names: those outside are let
 out to every address that is not a private one, at their port.
 
-Policies need a network plugin that enforces them (Calico, Cilium, Antrea,
-kube-router, OVN-Kubernetes and those of the clouds; flannel does not). Probes
+Policies need a network plugin that enforces them (network-policies-not-enforced).
+Where Calico does, --policies-as calico-staged exports them as staged policies, which
+only log. Where Cilium does, the agent can log instead of dropping, and is set back
+when hubble observe --verdict AUDIT shows no more that must work:
+    cilium config set policy-audit-mode true
+    kubectl exec -n kube-system ds/cilium -- cilium-dbg endpoint config ENDPOINT PolicyAuditMode=Enabled
+Elsewhere go namespace by namespace: a run can be undone. Probes
 by the kubelet get through in all but a few versions (kind#3875, k3s#10030). Some
 plugins look at packets before a Service's address is replaced by a pod's: try
 one Service after the change.

@@ -92,7 +92,7 @@ func (n namespace) allowances(inv *fixes.Inventory) []*networkingv1.NetworkPolic
 		}
 		out = append(out, p)
 	}
-	return out
+	return withoutReplaced(out, nil)
 }
 
 // nameFor returns the policy's name; that of a denial has the direction if it is
