@@ -20,7 +20,7 @@ import (
 // shown so counts as not redundant.
 func Redundant(policy *networkingv1.NetworkPolicy, others []*networkingv1.NetworkPolicy) (by []*networkingv1.NetworkPolicy, ok bool) {
 	others = slices.DeleteFunc(slices.Clone(others), func(o *networkingv1.NetworkPolicy) bool {
-		return o.Namespace != policy.Namespace || o == policy || !selectsAtLeast(&o.Spec.PodSelector, &policy.Spec.PodSelector)
+		return o.Namespace != policy.Namespace || o == policy || !SelectsAtLeast(&o.Spec.PodSelector, &policy.Spec.PodSelector)
 	})
 	for _, direction := range []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress} {
 		if !Isolates(policy, direction) {
@@ -140,7 +140,7 @@ func peerCovers(a, b networkingv1.NetworkPolicyPeer, namespace string) bool {
 		}
 		return &metav1.LabelSelector{}
 	}
-	return selectsAtLeast(namespaces(a), namespaces(b)) && selectsAtLeast(pods(a), pods(b))
+	return SelectsAtLeast(namespaces(a), namespaces(b)) && SelectsAtLeast(pods(a), pods(b))
 }
 
 // blockCovers reports whether one block holds another. Blocks are one in the
@@ -199,9 +199,16 @@ func portCovers(a, b networkingv1.NetworkPolicyPort) bool {
 	return a.Port.IntVal <= b.Port.IntVal && last(b) <= last(a)
 }
 
-// selectsAtLeast reports whether a selector can be shown to match everything
+// SelectsAtLeast reports whether a selector can be shown to match everything
 // that another does: each of its requirements follows from those of the other.
-func selectsAtLeast(a, b *metav1.LabelSelector) bool {
+func SelectsAtLeast(a, b *metav1.LabelSelector) bool {
+	if len(b.MatchExpressions) == 0 { // most are so, and of most pairs this tells
+		for key, value := range a.MatchLabels {
+			if v, ok := b.MatchLabels[key]; !ok || v != value {
+				return false
+			}
+		}
+	}
 	wide, err := metav1.LabelSelectorAsSelector(a)
 	if err != nil {
 		return false

@@ -112,6 +112,9 @@ func redundancyOf(inv *fixes.Inventory) *redundancy {
 func replaces(p *networkingv1.NetworkPolicy, others []*networkingv1.NetworkPolicy) ([]string, bool) {
 	var list []*networkingv1.NetworkPolicy
 	for _, o := range others {
+		if !netpol.SelectsAtLeast(&o.Spec.PodSelector, &p.Spec.PodSelector) {
+			continue
+		}
 		if !onlyDenies(p) || reflect.DeepEqual(o.Spec.PodSelector, p.Spec.PodSelector) {
 			list = append(list, withoutOpenRules(o))
 		}
@@ -173,7 +176,7 @@ func (r redundant) finding() fixes.Finding {
 		Fixes: []fixes.Fix{{
 			Title: "Delete NetworkPolicy " + ref.Name, Confidence: fixes.Review,
 			Why:   "it changes nothing now; whether it is there for a reason is yours to know",
-			Risks: []string{"Nothing is cut and nothing is opened. When " + some(r.by) + " changes, this one is not there any more."},
+			Risks: []string{"Nothing is cut and nothing is opened. When " + some(r.by) + " changes, this one is not there any more. If the wider one is the mistake, delete that instead."},
 			Edit:  func(d *fixes.Draft) error { deleteRedundant(d, ref); return nil },
 		}},
 	}

@@ -67,9 +67,9 @@ func TestStaged(t *testing.T) {
 		t.Errorf("%q", list)
 	}
 	for name, want := range map[string][]string{
-		"default-deny-egress": {"apiVersion: projectcalico.org/v3\n", "namespace: shop\n", "stagedAction: Set\n", "podSelector: {}\n", "- Egress\n"},
-		"open":                {"stagedAction: Set\n", "app: db\n", "- Ingress\n"},
-		"two":                 {"spec:\n  stagedAction: Delete\n"},
+		"default-deny": {"apiVersion: projectcalico.org/v3\n", "namespace: shop\n", "stagedAction: Set\n", "podSelector: {}\n", "- Egress\n"},
+		"open":         {"stagedAction: Set\n", "app: db\n", "- Ingress\n"},
+		"two":          {"spec:\n  stagedAction: Delete\n"},
 	} {
 		_, text := find(t, out, "StagedKubernetesNetworkPolicy", name)
 		for _, w := range want {
