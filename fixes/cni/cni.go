@@ -95,10 +95,10 @@ func detect(inv *fixes.Inventory) *Status {
 func (s *Status) enforced(seen bool) Enforcement {
 	all := Unknown
 	for _, r := range s.Running {
-		switch {
-		case r.Enforces == Yes:
+		switch r.Enforces {
+		case Yes:
 			return Yes
-		case r.Enforces == Unknown:
+		case Unknown:
 			seen = false
 		}
 		all = No
@@ -160,12 +160,12 @@ func splitImage(image string) (repo, tag string) {
 
 func (p *Plugin) running(inv *fixes.Inventory, w fixes.Workload, c fixes.Container) Running {
 	r := Running{Plugin: p, Workload: w.Ref(), Path: c.Path + ".image", Why: w.Ref().String() + " runs " + p.Name}
-	switch {
-	case p.enforces == "yes":
+	switch p.enforces {
+	case "yes":
 		r.Enforces = Yes
-	case p.enforces == "no":
+	case "no":
 		r.Enforces = No
-	case p.enforces == switchCilium:
+	case switchCilium:
 		r.ciliumConfig(inv, w, c)
 	default:
 		r.flag(c)

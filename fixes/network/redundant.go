@@ -36,8 +36,8 @@ isolate is isolated, and each thing that they allow is allowed, by policies that
 select at least the same pods. That is shown from the policies' own fields, so it
 holds for pods to come; what cannot be shown so is left alone. So is what only a
 rule makes superfluous that allows everything, since that rule is to go
-(network-allow-all), and a policy that only denies, unless another selects by the
-very same labels: it stays right whatever becomes of the others. Of two that do
+(network-allow-all), and a policy that only denies, unless another does the same by
+the very same labels: it stays right whatever becomes of the others. Of two that do
 the same, the later by name is reported.
 
 In a running cluster also policies whose labels no pod has, and rules whose peers
@@ -115,7 +115,7 @@ func replaces(p *networkingv1.NetworkPolicy, others []*networkingv1.NetworkPolic
 		if !netpol.SelectsAtLeast(&o.Spec.PodSelector, &p.Spec.PodSelector) {
 			continue
 		}
-		if !onlyDenies(p) || reflect.DeepEqual(o.Spec.PodSelector, p.Spec.PodSelector) {
+		if !onlyDenies(p) || onlyDenies(o) && reflect.DeepEqual(o.Spec.PodSelector, p.Spec.PodSelector) {
 			list = append(list, withoutOpenRules(o))
 		}
 	}
@@ -128,8 +128,9 @@ func replaces(p *networkingv1.NetworkPolicy, others []*networkingv1.NetworkPolic
 }
 
 func onlyDenies(p *networkingv1.NetworkPolicy) bool {
-	return !(netpol.Isolates(p, networkingv1.PolicyTypeIngress) && len(p.Spec.Ingress) > 0) &&
-		!(netpol.Isolates(p, networkingv1.PolicyTypeEgress) && len(p.Spec.Egress) > 0)
+	allows := netpol.Isolates(p, networkingv1.PolicyTypeIngress) && len(p.Spec.Ingress) > 0 ||
+		netpol.Isolates(p, networkingv1.PolicyTypeEgress) && len(p.Spec.Egress) > 0
+	return !allows
 }
 
 // withoutOpenRules returns a policy as it is without the rules that

@@ -35,6 +35,8 @@ func TestRedundantPolicy(t *testing.T) {
 	}, {
 		Name: "one that only denies, beside a default-deny", Objects: web + networkPolicy("narrow", "{"+db+"}") + networkPolicy("deny", "{podSelector: {}, policyTypes: [Ingress]}"),
 	}, {
+		Name: "one that only denies, beside one that allows something too", Objects: web + networkPolicy("narrow", "{"+db+"}") + networkPolicy("a", "{"+db+", "+fromWeb+"}"),
+	}, {
 		Name: "two that deny the same", Objects: web + networkPolicy("narrow", "{"+db+"}") + networkPolicy("deny", "{"+db+"}"), Want: redundant,
 	}, {
 		Name: "in the system's namespace", Objects: "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: kube-system}\nspec: {" + db + "}\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: b, namespace: kube-system}\nspec: {" + db + "}\n",
