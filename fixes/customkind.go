@@ -40,6 +40,12 @@ var (
 
 	KindCiliumNetworkPolicy = Kind{"cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", true}
 
+	// The administrators' network policies: the first two are served together, the
+	// third is their successor.
+	KindAdminNetworkPolicy         = Kind{"policy.networking.k8s.io", "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", false}
+	KindBaselineAdminNetworkPolicy = Kind{"policy.networking.k8s.io", "v1alpha1", "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies", false}
+	KindClusterNetworkPolicy       = Kind{"policy.networking.k8s.io", "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", false}
+
 	KindKyvernoClusterPolicy    = Kind{"kyverno.io", "v1", "ClusterPolicy", "clusterpolicies", false}
 	KindKyvernoValidatingPolicy = Kind{"policies.kyverno.io", "v1", "ValidatingPolicy", "validatingpolicies", false}
 
@@ -102,6 +108,8 @@ var customKinds = map[Kind]customKind{
 	KindServiceMonitor: {}, KindPodMonitor: {}, KindProbe: {},
 	// cilium/cilium, pkg/k8s/apis/cilium.io/v2
 	KindCiliumNetworkPolicy: {},
+	// sigs.k8s.io/network-policy-api, apis/v1alpha1, apis/v1alpha2
+	KindAdminNetworkPolicy: {}, KindBaselineAdminNetworkPolicy: {}, KindClusterNetworkPolicy: {},
 
 	// kyverno/kyverno, api/kyverno/v1, api/policies.kyverno.io
 	KindKyvernoClusterPolicy: {}, KindKyvernoValidatingPolicy: {},

@@ -25,9 +25,10 @@ const (
 	asVAP        = "vap"
 	asKyverno    = "kyverno"
 	asGatekeeper = "gatekeeper"
+	asStaged     = "calico-staged"
 )
 
-var policyForms = []string{asVAP, asKyverno, asGatekeeper}
+var policyForms = []string{asVAP, asKyverno, asGatekeeper, asStaged}
 
 func newAdmissionFlags() admissionFlags { return admissionFlags{As: asVAP} }
 
@@ -41,7 +42,7 @@ const optionPodDefaults = "pod-defaults"
 func (f *admissionFlags) addTo(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.Enforce, "enforce", false, "Let the admission policies that are made refuse, and not only warn; that for images only with --allowed-registries.")
 	fs.BoolVar(&f.PodDefaults, optionPodDefaults, false, "Also propose a policy that gives new pods safe defaults where they say nothing (Kubernetes 1.36).")
-	fs.StringVar(&f.As, "policies-as", f.As, "With --dry-run: how new admission policies are exported: "+strings.Join(policyForms, ", ")+".")
+	fs.StringVar(&f.As, "policies-as", f.As, "With --dry-run: how new admission policies are exported, and with "+asStaged+" network policies: "+strings.Join(policyForms, ", ")+".")
 }
 
 // set puts into the options what the flags mean. What is asked of images and the
@@ -56,6 +57,8 @@ func (f *admissionFlags) set(o *Options) error {
 		o.policyEngine = forms.Kyverno
 	case f.As == asGatekeeper:
 		o.policyEngine = forms.Gatekeeper
+	case f.As == asStaged:
+		o.stagedPolicies = true
 	}
 	listed := len(o.Images.Allowed) > 0
 	if f.Enforce && !listed && !slices.ContainsFunc(o.Rules, enforces) {
@@ -80,9 +83,12 @@ func enforcing() []string {
 	return ids
 }
 
-// policiesInForm returns a plan with its new admission policies in the form that
-// was asked for, and says which have none.
+// policiesInForm returns a plan with its new admission policies, or its network
+// policies, in the form that was asked for, and says which have none.
 func (o *Options) policiesInForm(plan *fixes.Plan) (*fixes.Plan, error) {
+	if o.stagedPolicies {
+		return o.stage(plan)
+	}
 	if o.policyEngine == nil {
 		return plan, nil
 	}

@@ -41,11 +41,11 @@ func TestPoliciesAs(t *testing.T) {
 		fails  bool
 	}{
 		{asVAP, dryRunNone, false}, {asKyverno, dryRunClient, false}, {asGatekeeper, dryRunServer, false},
-		{asKyverno, dryRunNone, true}, {"opa", dryRunClient, true},
+		{asKyverno, dryRunNone, true}, {"opa", dryRunClient, true}, {asStaged, dryRunNone, true}, {asStaged, dryRunClient, false},
 	} {
 		o := &Options{Fix: true, DryRun: c.dryRun}
 		f := admissionFlags{As: c.as}
-		if err := f.set(o); (err != nil) != c.fails || (o.policyEngine != nil) != (!c.fails && c.as != asVAP) {
+		if err := f.set(o); (err != nil) != c.fails || (o.policyEngine != nil || o.stagedPolicies) != (!c.fails && c.as != asVAP) {
 			t.Errorf("%s, %s: %v", c.as, c.dryRun, err)
 		}
 	}

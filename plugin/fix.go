@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/cni"
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
 	"github.com/kubectl-harden/kubectl-harden/plugin/export"
 	"github.com/kubectl-harden/kubectl-harden/plugin/export/forms"
@@ -91,6 +92,9 @@ func (o *Options) export(ctx context.Context, plan *fixes.Plan, result *fixes.Re
 	}
 	if plan, err = o.policiesInForm(plan); err != nil {
 		return err
+	}
+	if o.stagedPolicies {
+		o.sayStaged(cni.Detect(result.Inventory))
 	}
 	if err := o.writePlan(plan, result, answers); err != nil {
 		return err

@@ -70,6 +70,8 @@ type Options struct {
 	// policyEngine, where it is not nil, makes the form in which new admission
 	// policies are exported.
 	policyEngine forms.Engine
+	// stagedPolicies: network policies are exported as Calico's staged ones.
+	stagedPolicies bool
 	// openReports returns where reports about images come from.
 	openReports func(context.Context, *Options) ([]source.Facts, error)
 	// expandWildcards asks the cluster what it serves.

@@ -1,7 +1,9 @@
 // Package netpol says which connections NetworkPolicies allow: the semantics of
 // networking.k8s.io/v1 as its API documents them and its conformance tests pin
-// them down, and nothing else. It knows no Services: a connection is one
-// between pods, or a pod and an address, at the port of the pod.
+// them down, and around them those of the administrators' policies
+// (policy.networking.k8s.io), and nothing else. It knows no Services: a
+// connection is one between pods, or a pod and an address, at the port of the
+// pod.
 package netpol
 
 import (
@@ -33,6 +35,10 @@ type Peer struct {
 	// speaks of pods too, though plugins differ in whether they see the address
 	// of a pod or of its node.
 	Addrs []netip.Addr
+	// NodeLabels are those of the node whose address the peer has, if it has one's.
+	NodeLabels labels.Set
+	// Host is the name by which an address is known, if it is.
+	Host string
 }
 
 // pod reports whether policies and their selectors see a pod.
@@ -56,6 +62,7 @@ type Connection struct {
 // are safe for concurrent use.
 type Policies struct {
 	ingress, egress map[string][]side // by namespace
+	admin           tiers
 }
 
 // side is what a policy says of one direction.
@@ -81,11 +88,11 @@ type peer struct {
 	pods       labels.Selector // nil: all pods
 }
 
-// Compile prepares policies. Of a policy that no API server would take
-// (a selector or a block that cannot be read), the rule in question allows
-// nothing.
-func Compile(policies []*networkingv1.NetworkPolicy) *Policies {
-	out := &Policies{ingress: map[string][]side{}, egress: map[string][]side{}}
+// Compile prepares policies, with those of the administrators around them. Of a
+// policy that no API server would take (a selector or a block that cannot be
+// read), the rule in question allows nothing.
+func Compile(policies []*networkingv1.NetworkPolicy, admin ...*AdminPolicy) *Policies {
+	out := &Policies{ingress: map[string][]side{}, egress: map[string][]side{}, admin: newTiers(admin)}
 	for _, p := range policies {
 		pods, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector)
 		if err != nil {
@@ -169,8 +176,12 @@ type Verdict struct {
 	Allowed bool
 	// Egress and Ingress are the policies that decided, on the side of the one
 	// who connects and of the one who is connected to: one that allows it, or all
-	// that isolate the pod and do not. They are empty where none isolates it.
+	// that isolate the pod and do not. They are empty where none isolates it, or
+	// an administrator's policy decided.
 	Egress, Ingress []*networkingv1.NetworkPolicy
+	// EgressAdmin and IngressAdmin are the administrators' policies that decided,
+	// where one did.
+	EgressAdmin, IngressAdmin *AdminPolicy
 }
 
 // Judge says whether a connection is allowed, and by what. A pod always
@@ -180,22 +191,51 @@ func (p *Policies) Judge(c Connection) Verdict {
 		return Verdict{Allowed: true}
 	}
 	c.Protocol = cmp.Or(c.Protocol, corev1.ProtocolTCP)
-	out, egress := decide(p.egress, c.From, c.To, c)
-	in, ingress := decide(p.ingress, c.To, c.From, c)
-	return Verdict{Allowed: out && in, Egress: egress, Ingress: ingress}
+	out := p.decide(networkingv1.PolicyTypeEgress, c.From, c.To, c)
+	in := p.decide(networkingv1.PolicyTypeIngress, c.To, c.From, c)
+	return Verdict{Allowed: out.allowed && in.allowed, Egress: out.policies, Ingress: in.policies,
+		EgressAdmin: out.admin, IngressAdmin: in.admin}
 }
 
 // Allows reports whether a connection is allowed.
 func (p *Policies) Allows(c Connection) bool { return p.Judge(c).Allowed }
 
+// decision is a verdict of one side.
+type decision struct {
+	allowed  bool
+	policies []*networkingv1.NetworkPolicy
+	admin    *AdminPolicy
+}
+
 // decide judges one side: own is the pod whose policies are asked, other the
-// peer at the other end. Policies add up: one that allows is enough.
-func decide(sides map[string][]side, own, other Peer, c Connection) (bool, []*networkingv1.NetworkPolicy) {
+// peer at the other end. The administrators' first tier comes first. Then
+// NetworkPolicies decide for the pods that they isolate; for the others, the
+// second tier does.
+func (p *Policies) decide(direction networkingv1.PolicyType, own, other Peer, c Connection) decision {
 	if !own.pod() {
-		return true, nil
+		return decision{allowed: true}
 	}
+	if action, by := p.admin.decide(AdminTier, direction, own, other, c); action != Pass {
+		return decision{allowed: action == Accept, admin: by}
+	}
+	sides := p.ingress
+	if direction == networkingv1.PolicyTypeEgress {
+		sides = p.egress
+	}
+	if allowed, by := union(sides[own.Namespace], own, other, c); len(by) > 0 {
+		return decision{allowed: allowed, policies: by}
+	}
+	if action, by := p.admin.decide(BaselineTier, direction, own, other, c); action != Pass {
+		return decision{allowed: action == Accept, admin: by}
+	}
+	return decision{allowed: true}
+}
+
+// union asks the NetworkPolicies of a namespace: they add up, one that allows
+// is enough. It returns those that decided, none where none isolates the pod.
+func union(sides []side, own, other Peer, c Connection) (bool, []*networkingv1.NetworkPolicy) {
 	var isolating []*networkingv1.NetworkPolicy
-	for _, s := range sides[own.Namespace] {
+	for _, s := range sides {
 		if !s.pods.Matches(own.Labels) {
 			continue
 		}
@@ -204,7 +244,7 @@ func decide(sides map[string][]side, own, other Peer, c Connection) (bool, []*ne
 		}
 		isolating = append(isolating, s.policy)
 	}
-	return len(isolating) == 0, isolating
+	return false, isolating
 }
 
 func (r rule) allows(namespace string, other Peer, c Connection) bool {
@@ -247,11 +287,16 @@ func opens(port networkingv1.NetworkPolicyPort, c Connection) bool {
 	case port.Port == nil:
 		return true
 	case port.Port.Type == intstr.String:
-		return c.To.pod() && slices.ContainsFunc(c.To.Ports, func(d corev1.ContainerPort) bool {
-			return d.Name == port.Port.StrVal && cmp.Or(d.Protocol, corev1.ProtocolTCP) == c.Protocol && d.ContainerPort == c.Port
-		})
+		return c.To.declares(port.Port.StrVal, c)
 	case port.EndPort != nil:
 		return port.Port.IntVal <= c.Port && c.Port <= *port.EndPort
 	}
 	return port.Port.IntVal == c.Port
+}
+
+// declares reports whether a pod gives a connection's port a name.
+func (p Peer) declares(name string, c Connection) bool {
+	return p.pod() && slices.ContainsFunc(p.Ports, func(d corev1.ContainerPort) bool {
+		return d.Name == name && cmp.Or(d.Protocol, corev1.ProtocolTCP) == c.Protocol && d.ContainerPort == c.Port
+	})
 }

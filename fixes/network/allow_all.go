@@ -21,7 +21,7 @@ func allowAll() *fixes.Rule {
 		Severity:   fixes.Medium,
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure, fixes.DenialOfService},
 		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy, fixes.KindCiliumNetworkPolicy),
+		Kinds:      policyKinds(),
 		Phase:      fixes.Enforce,
 		Docs:       allowAllDocs,
 		Check:      checkAllowAll,
@@ -182,7 +182,7 @@ func narrow(d *fixes.Draft, ref fixes.Ref, in bool) error {
 		dns.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{dnsRule(d.Inventory)}
 		made = append(made, dns)
 	}
-	for _, p := range made {
+	for _, p := range withoutReplaced(made, fixes.Objects[*networkingv1.NetworkPolicy](d.Inventory, ref.Namespace)) {
 		p.Name = d.FreeName(fixes.KindNetworkPolicy, p.Namespace, p.Name)
 		if err := d.Create(p); err != nil {
 			return err

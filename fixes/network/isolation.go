@@ -21,6 +21,8 @@ type isolation struct {
 	// when one of them selects all pods, those to come included.
 	selectors  []labels.Selector
 	everything bool
+	// by is the administrators' policy that denies in their place, if one does.
+	by *netpol.AdminPolicy
 	// open are the workloads that no policy selects.
 	open []fixes.Workload
 }
@@ -39,6 +41,13 @@ func isolationOf(inv *fixes.Inventory, namespace string, direction networkingv1.
 		}
 		iso.selectors = append(iso.selectors, selector)
 		iso.everything = iso.everything || selector.Empty()
+	}
+	if !iso.everything {
+		iso.by = deniedByAdmin(inv, namespace, direction)
+		iso.everything = iso.by != nil
+	}
+	if iso.by != nil {
+		return iso // also what no policy selects
 	}
 	for _, w := range workloads {
 		if !iso.selects(w.Meta.Labels) {

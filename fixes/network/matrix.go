@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -111,7 +110,7 @@ type simulation struct {
 }
 
 func newSimulation(inv *fixes.Inventory) *simulation {
-	s := &simulation{policies: netpol.Compile(fixes.Objects[*networkingv1.NetworkPolicy](inv, "")), named: namedHosts(inv),
+	s := &simulation{policies: compilePolicies(inv), named: namedHosts(inv),
 		api: connections.Find(inv).API, peers: map[connections.End]netpol.Peer{}}
 	for _, w := range inv.Workloads("") {
 		s.peers[connections.Of(w)] = peerOf(inv, w)
@@ -166,16 +165,20 @@ func (s *simulation) peer(e connections.End) netpol.Peer {
 	case connections.AnyPod:
 		return netpol.Peer{Namespace: "any"} // of a namespace without labels
 	}
-	return netpol.Peer{Addrs: addresses(e)}
+	p := netpol.Peer{Addrs: addresses(e)}
+	if e.Place == connections.Host {
+		p.Host = e.Name
+	}
+	return p
 }
 
 // peerOf returns a pod of a workload.
 func peerOf(inv *fixes.Inventory, w fixes.Workload) netpol.Peer {
 	ns := w.Object.GetNamespace()
 	p := netpol.Peer{Namespace: ns, Name: w.Ref().String(), Labels: w.Meta.Labels, HostNetwork: w.Spec.HostNetwork,
-		NamespaceLabels: labels.Set{corev1.LabelMetadataName: ns}}
-	if obj, ok := fixes.Lookup[*corev1.Namespace](inv, "", ns); ok {
-		p.NamespaceLabels = labels.Merge(obj.Labels, p.NamespaceLabels)
+		NamespaceLabels: namespaceLabels(inv, ns)}
+	if node, ok := fixes.Lookup[*corev1.Node](inv, "", w.Spec.NodeName); ok && p.HostNetwork {
+		p.NodeLabels = labels.Set(node.Labels)
 	}
 	for c := range w.Containers() {
 		for _, port := range c.Ports {

@@ -23,7 +23,7 @@ func noDefaultDeny() *fixes.Rule {
 		Threats: []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService,
 			fixes.Tampering, fixes.InformationDisclosure},
 		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy, fixes.KindCiliumNetworkPolicy),
+		Kinds:      policyKinds(),
 		Phase:      fixes.Enforce,
 		Docs:       noDefaultDenyDocs,
 		Check:      checkNoDefaultDeny,
@@ -79,6 +79,10 @@ that the outside reaches is not called by what is behind it.
 --strictness proven keeps only what objects name; namespace keeps everything within
 the namespace.
 
+What the cluster's administrators deny to all pods of a namespace (an
+AdminNetworkPolicy, a BaselineAdminNetworkPolicy or a ClusterNetworkPolicy) counts
+as denied; ingress policies of theirs know no sources but pods.
+
 Policies add up, so these leave out pods that a policy isolates already: what
 somebody closed stays closed. The allowances are applied before the denial.
 
@@ -86,8 +90,13 @@ Everything else is cut. A NetworkPolicy knows no host names: those outside are l
 out to every address that is not a private one, at their port, unless Cilium's
 policies are there, which know them.
 
-Policies need a network plugin that enforces them (Calico, Cilium, Antrea,
-kube-router, OVN-Kubernetes and those of the clouds; flannel does not). Probes
+Policies need a network plugin that enforces them (network-policies-not-enforced).
+Where Calico does, --policies-as calico-staged exports them as staged policies, which
+only log. Where Cilium does, the agent can log instead of dropping, and is set back
+when hubble observe --verdict AUDIT shows no more that must work:
+    cilium config set policy-audit-mode true
+    kubectl exec -n kube-system ds/cilium -- cilium-dbg endpoint config ENDPOINT PolicyAuditMode=Enabled
+Elsewhere go namespace by namespace: a run can be undone. Probes
 by the kubelet get through in all but a few versions (kind#3875, k3s#10030). Some
 plugins look at packets before a Service's address is replaced by a pod's: try
 one Service after the change.
@@ -144,7 +153,7 @@ func checkNoDefaultDeny(p *fixes.Pass) {
 			Object:   fixes.Ref{Kind: fixes.KindNamespace, Name: name},
 			Path:     "networkPolicies",
 			Message:  n.message(),
-			Evidence: append(n.evidence(p), kept(n.links(graph))),
+			Evidence: slices.Concat(n.evidence(p), n.adminEvidence(p.Inventory), []string{kept(n.links(graph))}),
 			Fixes:    []fixes.Fix{n.fix(p, graph)},
 		}
 		if len(n.ingress.open)+len(n.egress.open) == 0 {

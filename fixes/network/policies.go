@@ -73,7 +73,7 @@ func (n namespace) allowances(inv *fixes.Inventory) []*networkingv1.NetworkPolic
 		n.leaveOut(&p.Spec.PodSelector, w, len(p.Spec.Ingress) > 0, len(p.Spec.Egress) > 0)
 		out = append(out, p)
 	}
-	return out
+	return withoutReplaced(out, nil)
 }
 
 // leaveOut takes the pods that are isolated already in one of the directions out

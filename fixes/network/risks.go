@@ -99,8 +99,10 @@ func (n namespace) risks(p *fixes.Pass, graph *connections.Graph) []string {
 			risks = append(risks, "No pod in kube-system is labelled k8s-app=kube-dns: add what serves DNS here to "+allowDNS+", or no name resolves.")
 		}
 	}
+	hosts := slices.ContainsFunc(links, func(l connections.Link) bool { return l.To.Place == connections.Host })
+	risks = slices.Concat(risks, n.adminRisks(p.Inventory), enforcementRisks(p.Inventory, hosts))
 	if len(n.ingress.open)+len(n.egress.open) == 0 {
-		risks = []string{"Nothing that runs is cut. Pods to come reach DNS at most."}
+		risks = append([]string{"Nothing that runs is cut. Pods to come reach DNS at most."}, enforcementRisks(p.Inventory, false)...)
 	}
 	return risks
 }

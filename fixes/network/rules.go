@@ -11,5 +11,7 @@ func Rules() []*fixes.Rule {
 		metadataEgress(),
 		serviceExposed(),
 		ingressNoTLS(),
+		notEnforced(),
+		redundantPolicy(),
 	}
 }

@@ -1,5 +1,5 @@
-// Package netpol compares the project's evaluator of NetworkPolicies with an
-// independent one, that of sigs.k8s.io/kube-network-policies, on random
+// Package netpol compares the project's evaluator of NetworkPolicies, and of the
+// administrators' policies around them, with an independent one, that of sigs.k8s.io/kube-network-policies, on random
 // clusters. It is a module of its own for its dependencies' sake.
 package netpol
 
@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/kube-network-policies/pkg/networkpolicy"
+	npainformers "sigs.k8s.io/network-policy-api/pkg/client/informers/externalversions"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes/netpol"
 )
@@ -47,6 +48,7 @@ type cluster struct {
 	namespaces []*corev1.Namespace
 	pods       []*corev1.Pod
 	policies   []*networkingv1.NetworkPolicy
+	administration
 }
 
 const (
@@ -63,7 +65,7 @@ func TestAgree(t *testing.T) {
 	for n := range clusters {
 		c := random(rng)
 		theirs.hold(t, c)
-		ours := netpol.Compile(c.policies)
+		ours := netpol.Compile(c.policies, c.ours(t, n%2 == 1)...)
 		for range perCluster {
 			conn, p := c.connection(rng)
 			got, want := ours.Allows(conn), evaluatePacket(theirs.Controller, t.Context(), p)
@@ -86,7 +88,7 @@ func TestAgree(t *testing.T) {
 // engine is the other evaluator, with what it looks at.
 type engine struct {
 	*networkpolicy.Controller
-	namespaces, pods, policies cache.Store
+	namespaces, pods, policies, admin, baseline cache.Store
 }
 
 func newEngine(t *testing.T) engine {
@@ -94,12 +96,15 @@ func newEngine(t *testing.T) engine {
 	client := fake.NewClientset()
 	factory := informers.NewSharedInformerFactory(client, 0)
 	core, policies := factory.Core().V1(), factory.Networking().V1().NetworkPolicies()
-	controller, err := networkpolicy.NewController(client, policies, core.Namespaces(), core.Pods(), core.Nodes(), nil, nil, nil,
-		networkpolicy.Config{NodeName: "node"})
+	admin := npainformers.NewSharedInformerFactory(nil, 0).Policy().V1alpha1()
+	controller, err := networkpolicy.NewController(client, policies, core.Namespaces(), core.Pods(), core.Nodes(),
+		nil, admin.AdminNetworkPolicies(), admin.BaselineAdminNetworkPolicies(),
+		networkpolicy.Config{NodeName: "node", AdminNetworkPolicy: true, BaselineAdminNetworkPolicy: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return engine{controller, core.Namespaces().Informer().GetStore(), core.Pods().Informer().GetStore(), policies.Informer().GetStore()}
+	return engine{controller, core.Namespaces().Informer().GetStore(), core.Pods().Informer().GetStore(), policies.Informer().GetStore(),
+		admin.AdminNetworkPolicies().Informer().GetStore(), admin.BaselineAdminNetworkPolicies().Informer().GetStore()}
 }
 
 func (e engine) hold(t *testing.T, c cluster) {
@@ -107,6 +112,8 @@ func (e engine) hold(t *testing.T, c cluster) {
 	replace(t, e.namespaces, c.namespaces)
 	replace(t, e.pods, c.pods)
 	replace(t, e.policies, c.policies)
+	replace(t, e.admin, c.admin)
+	replace(t, e.baseline, c.baseline)
 }
 
 func replace[T any](t *testing.T, store cache.Store, objects []T) {
@@ -128,7 +135,7 @@ func (c cluster) String() string {
 	for _, p := range c.policies {
 		text += fmt.Sprintf("policy %s/%s %+v\n", p.Namespace, p.Name, p.Spec.String())
 	}
-	return text
+	return text + c.administration.String()
 }
 
 func pick[T any](rng *rand.Rand, list ...T) T { return list[rng.IntN(len(list))] }
@@ -155,7 +162,7 @@ func randomLabels(rng *rand.Rand) map[string]string {
 }
 
 func random(rng *rand.Rand) cluster {
-	var c cluster
+	c := cluster{administration: randomAdministration(rng)}
 	for n := range 1 + some(rng, 2) {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("ns%d", n), Labels: randomLabels(rng)}}
 		ns.Labels[corev1.LabelMetadataName] = ns.Name
@@ -179,7 +186,13 @@ func random(rng *rand.Rand) cluster {
 			c.pods = append(c.pods, pod)
 		}
 		for m := range some(rng, 3) {
-			c.policies = append(c.policies, randomPolicy(rng, ns.Name, fmt.Sprintf("policy%d", m)))
+			p := randomPolicy(rng, ns.Name, fmt.Sprintf("policy%d", m))
+			if len(c.baseline) > 0 {
+				// The other one takes a policy of any direction for one that isolates in
+				// both, where it asks whether the baseline applies.
+				p.Spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress}
+			}
+			c.policies = append(c.policies, p)
 		}
 	}
 	return c
