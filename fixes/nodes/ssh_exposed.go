@@ -223,8 +223,12 @@ func sshSeverity(w fixes.Workload, s fixes.Severity) fixes.Severity {
 	return s
 }
 
-// runsSSH says by what a container is known to run an SSH server, or "".
+// runsSSH says by what a container is known to run an SSH server, or "". An init
+// container that ends before the others start serves nobody.
 func runsSSH(c fixes.Container) string {
+	if c.Init && (c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways) {
+		return ""
+	}
 	if name := imageBase(c.Image); sshServer.MatchString(name) {
 		return "image " + name
 	}
