@@ -15,7 +15,9 @@ func TestExecGroup(t *testing.T) {
 	control.Kubectl(t, "create", "clusterrolebinding", "enter", "--clusterrole=enter", "--group=enterers")
 	control.Kubectl(t, "create", "clusterrole", "operate", "--verb=get", "--resource=nodes,pods/exec")
 	control.Kubectl(t, "create", "clusterrolebinding", "operate", "--clusterrole=operate", "--group=enterers")
-	t.Cleanup(func() { control.Kubectl(t, "delete", "--ignore-not-found", "clusterrole,clusterrolebinding", "enter", "operate") })
+	t.Cleanup(func() {
+		control.Kubectl(t, "delete", "--ignore-not-found", "clusterrole,clusterrolebinding", "enter", "operate")
+	})
 	for _, ns := range []string{shop, other} {
 		cmd := control.Command(control.KubectlPath, "apply", "-n", ns, "-f", "-")
 		cmd.Stdin = strings.NewReader("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: x}]}\n")
