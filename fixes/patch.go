@@ -185,6 +185,10 @@ func tests(before map[string]any, ops []op) []op {
 				}
 				path += "/" + step
 				at = v[n]
+				if _, named := identity(at); last && o.Op == "remove" && !named {
+					add(path, at) // nothing less tells it from its neighbours (a rule of a role)
+					break
+				}
 				addIdentity(add, path, at)
 			}
 		}

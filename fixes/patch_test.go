@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
@@ -57,6 +58,26 @@ func TestGuards(t *testing.T) {
 		_, err := applyOps(parse(c.live), append(tests(before, ops), ops...))
 		if (err == nil) != c.holds {
 			t.Errorf("%s: %v\n%s", c.name, err, asJSON(append(tests(before, ops), ops...)))
+		}
+	}
+}
+
+// TestGuardsWithoutName: an element that nothing names (a rule of a role) is only
+// removed where it is as it was.
+func TestGuardsWithoutName(t *testing.T) {
+	rules := func(lists ...string) map[string]any {
+		var out []any
+		for _, verb := range lists {
+			out = append(out, map[string]any{"resources": []any{"pods"}, "verbs": []any{verb}})
+		}
+		return map[string]any{"rules": out}
+	}
+	before := rules("get", "delete")
+	ops := diffJSON(before, rules("get", "list"))
+	for live, holds := range map[string]bool{"get delete": true, "delete get": false, "get": false, "get watch": false, "get delete watch": true} {
+		_, err := applyOps(rules(strings.Fields(live)...), append(tests(before, ops), ops...))
+		if (err == nil) != holds {
+			t.Errorf("%s: %v", live, err)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func fullPlans(t *testing.T) map[string][]fixes.Change {
 		inv := fixestest.Load(t, string(text))
 		inv.Live, inv.ServerMinor = true, 37
 		inv.AllowRecreate(func(fixes.Ref) bool { return true })
-		for _, kind := range append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindConfigMap, fixes.KindSecret, fixes.KindServiceAccount,
+		for _, kind := range append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindConfigMap, fixes.KindSecret, fixes.KindServiceAccount, fixes.KindService,
 			fixes.KindRole, fixes.KindRoleBinding, fixes.KindClusterRole, fixes.KindClusterRoleBinding) {
 			for i, obj := range inv.List(kind) {
 				if obj.GetUID() == "" {
@@ -159,6 +159,10 @@ func TestRevertPlans(t *testing.T) {
 			switch c.Action {
 			case fixes.Create:
 				if inverse.Action != fixes.Delete || inverse.Before != live || inverse.After != nil {
+					t.Errorf("%s: %+v", what, inverse)
+				}
+			case fixes.Delete:
+				if inverse.Action != fixes.Create || inverse.Before != nil {
 					t.Errorf("%s: %+v", what, inverse)
 				}
 			case fixes.Patch:

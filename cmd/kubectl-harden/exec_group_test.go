@@ -13,7 +13,11 @@ func TestExecGroup(t *testing.T) {
 	shop, other := namespace(t, "exec-group-shop"), namespace(t, "exec-group-other")
 	control.Kubectl(t, "create", "clusterrole", "enter", "--verb=create,get", "--resource=pods/exec,pods/attach")
 	control.Kubectl(t, "create", "clusterrolebinding", "enter", "--clusterrole=enter", "--group=enterers")
-	t.Cleanup(func() { control.Kubectl(t, "delete", "--ignore-not-found", "clusterrole,clusterrolebinding", "enter") })
+	control.Kubectl(t, "create", "clusterrole", "operate", "--verb=get", "--resource=nodes,pods/exec")
+	control.Kubectl(t, "create", "clusterrolebinding", "operate", "--clusterrole=operate", "--group=enterers")
+	t.Cleanup(func() {
+		control.Kubectl(t, "delete", "--ignore-not-found", "clusterrole,clusterrolebinding", "enter", "operate")
+	})
 	for _, ns := range []string{shop, other} {
 		cmd := control.Command(control.KubectlPath, "apply", "-n", ns, "-f", "-")
 		cmd.Stdin = strings.NewReader("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: x}]}\n")
@@ -53,6 +57,11 @@ func TestExecGroup(t *testing.T) {
 		if got := may(c.ns, c.resource, c.verb); got != c.want {
 			t.Errorf("may %s %s in %s: %v", c.verb, c.resource, c.ns, got)
 		}
+	}
+	// A role for other things too keeps those.
+	rules := control.Kubectl(t, "get", "clusterrole", "operate", "-o", "jsonpath={.rules}")
+	if strings.Contains(rules, "pods/exec") || !strings.Contains(rules, `"resources":["nodes"]`) {
+		t.Errorf("the role's rules: %s", rules)
 	}
 	if again := succeed(t, fix...); !strings.Contains(again.stderr, "Nothing to change.") {
 		t.Errorf("a second fix changes something:\n%s%s", again.stdout, again.stderr)

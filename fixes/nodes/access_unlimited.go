@@ -63,7 +63,7 @@ type right struct {
 
 // rights are the ways in, the worst first.
 var rights = []right{
-	{"nodes/proxy", []string{"get", "create", "update", "patch", "delete"}, fixes.High, "use each kubelet's API, past admission"},
+	{"nodes/proxy", []string{"get", "create", "update", "patch", "delete"}, fixes.High, "use each kubelet's API past admission"},
 	{"pods/exec", []string{"create", "get"}, fixes.High, "run commands in every container"},
 	{"pods/attach", []string{"create", "get"}, fixes.High, "attach to every container"},
 	{"pods/ephemeralcontainers", []string{"update", "patch"}, fixes.High, "put containers into every pod"},

@@ -109,7 +109,7 @@ func checkSSHService(p *fixes.Pass, s *corev1.Service) {
 		case s.Spec.Type == corev1.ServiceTypeLoadBalancer, len(s.Spec.ExternalIPs) > 0:
 			f.Severity, f.Message = fixes.High, fmt.Sprintf("The Service opens SSH to networks outside of the cluster (port %d).", port.Port)
 		case s.Spec.Type == corev1.ServiceTypeNodePort:
-			f.Severity, f.Message = fixes.High, fmt.Sprintf("The Service opens SSH on every node (port %d, node port %d).", port.Port, port.NodePort)
+			f.Severity, f.Message = fixes.High, fmt.Sprintf("The Service opens SSH on every node (port %d).", cmp.Or(port.NodePort, port.Port))
 		}
 		why := "who logs in over it is not known"
 		if name := fileServerBehind(p.Inventory, s); name != "" {
@@ -223,8 +223,12 @@ func sshSeverity(w fixes.Workload, s fixes.Severity) fixes.Severity {
 	return s
 }
 
-// runsSSH says by what a container is known to run an SSH server, or "".
+// runsSSH says by what a container is known to run an SSH server, or "". An init
+// container that ends before the others start serves nobody.
 func runsSSH(c fixes.Container) string {
+	if c.Init && (c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways) {
+		return ""
+	}
 	if name := imageBase(c.Image); sshServer.MatchString(name) {
 		return "image " + name
 	}

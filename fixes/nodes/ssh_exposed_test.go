@@ -52,6 +52,8 @@ func TestSSHExposed(t *testing.T) {
 		{Name: "the node's port", Objects: web("image: x, ports: [{name: web, containerPort: 8022, hostPort: 22}], readinessProbe: {tcpSocket: {port: web}}", ""), Want: []string{port}, Diff: []string{"- hostPort: 22", "+ port: 8022"}},
 		{Name: "a server by its image", Objects: web("image: 'example.com/tools/openssh-server:9'", ""), Want: []string{spec + "containers[0] manual"}},
 		{Name: "by its command", Objects: web("image: x, command: [sh, -c, 'ssh-keygen -A; exec /usr/sbin/sshd -D']", ""), Want: []string{spec + "containers[0] manual"}},
+		{Name: "a preparation", Objects: web("image: x", ", initContainers: [{name: i, image: example.com/sshd, command: [cp, /etc/passwd, /v]}]")},
+		{Name: "a sidecar", Objects: web("image: x", ", initContainers: [{name: i, image: example.com/sshd, restartPolicy: Always}]"), Want: []string{spec + "initContainers[0] manual"}},
 		{Name: "a client", Objects: web("image: example.com/ssh-client, command: [ssh, host, -p, '22']", "")},
 		{Name: "a git server", Objects: web("image: 'gitea/gitea:1.24', ports: [{containerPort: 22}]", "") + service("ClusterIP", "{port: 22}"), Want: []string{"Service shop/s spec.ports[0] review", port}},
 		{Name: "/etc/ssh", Objects: mount("/etc/ssh"), Want: []string{spec + "volumes[0].hostPath review"}, Diff: []string{"- path: /etc/ssh", "- - mountPath: /v"}},

@@ -11,7 +11,7 @@ import (
 )
 
 func node(name, kubelet, os, kernel, runtime string) string {
-	return "\n---\napiVersion: v1\nkind: Node\nmetadata: {name: " + name + "}\nstatus: {nodeInfo: {kubeletVersion: '" + kubelet + "', osImage: '" + os +
+	return "\n---\napiVersion: v1\nkind: Node\nmetadata: {name: '" + name + "'}\nstatus: {nodeInfo: {kubeletVersion: '" + kubelet + "', osImage: '" + os +
 		"', kernelVersion: '" + kernel + "', containerRuntimeVersion: '" + runtime + "', operatingSystem: linux}}\n"
 }
 

@@ -4,6 +4,7 @@
 package nodes
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,12 +106,7 @@ func skips(resource string, forbidden bool, failed map[string]int) []fixes.Skip 
 		}
 		list = append(list, fixes.Skip{Resource: resource, Reason: fmt.Sprintf("%d %s: %s", n, nodes, why)})
 	}
-	slices.SortFunc(list, func(a, b fixes.Skip) int {
-		if a.Reason < b.Reason {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(list, func(a, b fixes.Skip) int { return cmp.Compare(a.Reason, b.Reason) })
 	return list
 }
 

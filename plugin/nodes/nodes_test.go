@@ -138,7 +138,7 @@ func TestProbe(t *testing.T) {
 		}()
 		return l.Addr().String()
 	}
-	real := map[string]string{
+	listeners := map[string]string{
 		"10.0.0.1:22": listen("SSH-2.0-OpenSSH_9.6\r\nmore"), "10.0.0.2:22": listen("\x1b]0;hostile\x07" + strings.Repeat("a", 1000)),
 		"10.0.0.3:22": listen(""), "[2001:db8::4]:22": listen("SSH-2.0-v6\n"),
 	}
@@ -150,10 +150,10 @@ func TestProbe(t *testing.T) {
 			mu.Lock()
 			dialled = append(dialled, address)
 			mu.Unlock()
-			if real[address] == "" {
+			if listeners[address] == "" {
 				return nil, errors.New("refused")
 			}
-			return (&net.Dialer{}).DialContext(ctx, network, real[address])
+			return (&net.Dialer{}).DialContext(ctx, network, listeners[address])
 		},
 	}
 	internal := func(ip string) corev1.NodeAddress {

@@ -101,3 +101,23 @@ func TestSlimOthers(t *testing.T) {
 		t.Errorf("a pod keeps %+v, %v", env, pod.ManagedFields)
 	}
 }
+
+// TestSlimStatic: a static pod has no template that would hold what is dropped of
+// others.
+func TestSlimStatic(t *testing.T) {
+	pod := func(owner string) *corev1.Pod {
+		controller := true
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: "etcd-n1", OwnerReferences: []metav1.OwnerReference{{Kind: owner, Name: "x", UID: "u", Controller: &controller}}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "etcd", Env: []corev1.EnvVar{{Name: "ETCD_CLIENT_CERT_AUTH", Value: "true"}}}}},
+		}
+	}
+	var s slimmer
+	for owner, want := range map[string]int{"Node": 1, "ReplicaSet": 0} {
+		p := pod(owner)
+		s.slim(p)
+		if got := len(p.Spec.Containers[0].Env); got != want {
+			t.Errorf("a pod of a %s keeps %d variables", owner, got)
+		}
+	}
+}
