@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -232,7 +231,7 @@ func eventuallyMay(t *testing.T, server authorization.SubjectAccessReviewsGetter
 		select {
 		case <-ctx.Done():
 			question, _ := json.Marshal(r)
-			t.Error(fmt.Sprintf("%q %s: allowed %v, want %v (%s) %v", rbac.String(s), question, got, want, reason, err))
+			t.Errorf("%q %s: allowed %v, want %v (%s) %v", rbac.String(s), question, got, want, reason, err)
 			return
 		case <-time.After(50 * time.Millisecond):
 		}

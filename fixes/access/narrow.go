@@ -76,7 +76,7 @@ func (d *deeds) needs(b rbac.Bound, s rbacv1.Subject, rights []rbacv1.PolicyRule
 				}
 				return u.Namespace == "" || u.Namespace == fixes.AnyNamespace
 			})
-			if !used && !d.manyNamespaces(uses, verb, r) {
+			if !used && !manyNamespaces(uses, verb, r) {
 				return false
 			}
 		}
@@ -86,7 +86,7 @@ func (d *deeds) needs(b rbac.Bound, s rbacv1.Subject, rights []rbacv1.PolicyRule
 
 // manyNamespaces reports whether a right was used in more namespaces than are
 // bound one by one.
-func (d *deeds) manyNamespaces(uses []fixes.Use, verb string, r rbacv1.PolicyRule) bool {
+func manyNamespaces(uses []fixes.Use, verb string, r rbacv1.PolicyRule) bool {
 	b := rbac.Bound{Binding: fixes.Ref{Kind: fixes.KindClusterRoleBinding}, Rules: []rbacv1.PolicyRule{r}}
 	only := slices.DeleteFunc(slices.Clone(uses), func(u fixes.Use) bool { return u.Verb != verb })
 	return len(rbac.Narrow(b, only, func(string) bool { return true }).Cluster) > 0

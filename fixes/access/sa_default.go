@@ -77,9 +77,17 @@ func ownAccount(p *fixes.Pass, w fixes.Workload, bindings []rbac.Bound) fixes.Fi
 	for _, b := range bindings {
 		paths = append(paths, rbac.Path{Runner: w.Ref(), Subject: rbac.Account(ns, "default"), Binding: b.Binding, Role: b.Role}.String())
 	}
+	if _, pod := w.Object.(*corev1.Pod); pod && p.Live {
+		return fixes.Finding{
+			Object: w.Ref(), Path: w.SpecPath + ".serviceAccountName", Key: "serviceAccountName",
+			Message:  defaultMessage,
+			Evidence: paths,
+			Fixes:    []fixes.Fix{accountByHand(account, bindings)},
+		}
+	}
 	return fixes.Finding{
 		Object: w.Ref(), Path: w.SpecPath + ".serviceAccountName", Key: "serviceAccountName",
-		Message:  "It runs as the ServiceAccount default, which has rights: every other pod of the namespace that names no account has them too.",
+		Message:  defaultMessage,
 		Evidence: paths,
 		Fixes: []fixes.Fix{{
 			Title:      "Run it as a ServiceAccount of its own, with the same bindings",
@@ -90,6 +98,27 @@ func ownAccount(p *fixes.Pass, w fixes.Workload, bindings []rbac.Bound) fixes.Fi
 			Creates: []fixes.Ref{account},
 			Edit:    func(d *fixes.Draft) error { return moveToAccount(d, w.Ref(), account, bindings) },
 		}},
+	}
+}
+
+const defaultMessage = "It runs as the ServiceAccount default, which has rights: every other pod of the namespace that names no account has them too."
+
+// accountByHand is for a pod that runs by itself: it would have to be made anew,
+// and the server takes none whose account is not there.
+func accountByHand(account fixes.Ref, bindings []rbac.Bound) fixes.Fix {
+	steps := []string{"1. Make the account, and bind it:", "     kubectl create serviceaccount " + account.Name + " -n " + account.Namespace}
+	for _, b := range bindings {
+		steps = append(steps, "     kubectl patch "+words(b.Binding)+` --type=json -p '[{"op":"add","path":"/subjects/-","value":{"kind":"ServiceAccount","name":"`+
+			account.Name+`","namespace":"`+account.Namespace+`"}}]'`)
+	}
+	return fixes.Fix{
+		Title:      "Run it as a ServiceAccount of its own, with the same bindings",
+		Confidence: fixes.Manual,
+		Why:        "a pod that runs cannot change its account",
+		Steps: strings.Join(append(steps,
+			"2. Delete the pod, and create it again with serviceAccountName: "+account.Name,
+			"3. Take default out of the bindings, and check that it has no rights left:",
+			"     kubectl auth can-i --list -n "+account.Namespace+" --as=system:serviceaccount:"+account.Namespace+":default"), "\n"),
 	}
 }
 

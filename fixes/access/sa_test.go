@@ -26,6 +26,15 @@ imagePullSecrets: [{name: registry}]
 		},
 		Diff: []string{"+ serviceAccountName: web", "+ serviceAccountName: api", "+ - name: registry", "+ kind: ServiceAccount", "+ name: web"},
 	}, {
+		Name: "a pod by itself, in a running cluster", Live: true,
+		Objects: `
+apiVersion: v1
+kind: Pod
+metadata: {name: p, namespace: shop}
+spec: {containers: [{name: c, image: x}]}
+` + r + bindsIn("r", defaultOfShop),
+		Want: []string{"Pod shop/p spec.serviceAccountName manual"},
+	}, {
 		Name:    "no rights",
 		Objects: web + r,
 	}, {

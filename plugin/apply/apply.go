@@ -119,7 +119,7 @@ func (a *Applier) ask(ctx context.Context, plan *fixes.Plan, c *fixes.Change) fi
 		// What would refuse its pods now, or warns of them, is taken away before.
 		out.Warnings = slices.DeleteFunc(out.Warnings, func(w string) bool { return strings.HasPrefix(w, "would violate PodSecurity") })
 	default:
-		warning, err := a.checkPod(ctx, c)
+		warning, err := a.checkPod(ctx, plan, c)
 		if err != nil {
 			out.State, out.Detail = fixes.Failed, "its new pods would be refused: "+a.clean(c, err.Error())
 		}

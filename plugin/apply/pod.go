@@ -26,10 +26,15 @@ import (
 // It returns a warning instead of an error where the user may not create pods
 // and so cannot ask, and where the workload's pods are refused as they are now:
 // what does not run cannot be broken, and would hold up all the rest.
-func (a *Applier) checkPod(ctx context.Context, c *fixes.Change) (warning string, err error) {
+func (a *Applier) checkPod(ctx context.Context, plan *fixes.Plan, c *fixes.Change) (warning string, err error) {
 	pod := podOf(c.After)
 	if pod == nil || !c.Restarts() {
 		return "", nil
+	}
+	if makes(plan, fixes.Ref{Kind: fixes.KindServiceAccount, Namespace: pod.Namespace, Name: pod.Spec.ServiceAccountName}) {
+		// The server refuses a pod whose account is not there yet. All else is judged
+		// with the account that it has now.
+		pod.Spec.ServiceAccountName = podOf(c.Before).Spec.ServiceAccountName
 	}
 	opts := client.WriteOptions{FieldManager: a.Settings.FieldManager, DryRun: true}
 	_, err = a.Client.Create(ctx, pod, opts)
@@ -43,6 +48,11 @@ func (a *Applier) checkPod(ctx context.Context, c *fixes.Change) (warning string
 		return "", err
 	}
 	return "its pods are refused now already, whatever the change: " + a.clean(c, err.Error()), nil
+}
+
+// makes reports whether a plan creates an object.
+func makes(plan *fixes.Plan, ref fixes.Ref) bool {
+	return slices.ContainsFunc(plan.Changes, func(c fixes.Change) bool { return c.Action == fixes.Create && c.Object == ref })
 }
 
 // runs reports whether any pod of a workload was ready when it was looked at.

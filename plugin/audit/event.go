@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // apiVersion is that of the events that are read
@@ -254,7 +255,7 @@ func text(value []byte, to *string) error {
 	if len(value) < 2 || value[0] != '"' {
 		return fmt.Errorf("holds %.20q where a text belongs", value)
 	}
-	if bytes.IndexByte(value, '\\') < 0 {
+	if bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) {
 		*to = string(value[1 : len(value)-1])
 		return nil
 	}

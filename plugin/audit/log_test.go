@@ -225,6 +225,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(line("a", "get", "pods", "shop", "p", "")))
 	f.Add([]byte(`{"kind":"Event","apiVersion":"audit.k8s.io/v1","verb":"g\u0065t","x":[{"}":"\\"}]}`))
 	f.Add([]byte(`{"kind`))
+	f.Add([]byte("{\"kind\":\"Event\",\"apiVersion\":\"audit.k8s.io/v1\",\"verb\":\"\xf3\"}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := (&decoder{}).decode(data)
 		if err != nil || !json.Valid(data) {
