@@ -16,7 +16,7 @@ type Draft struct {
 func (inv *Inventory) Draft() *Draft {
 	over := NewInventory()
 	over.base, over.Live, over.ServerMinor, over.Now = inv, inv.Live, inv.ServerMinor, inv.Now
-	over.Namespace, over.Images, over.Admission, over.Strictness = inv.Namespace, inv.Images, inv.Admission, inv.Strictness
+	over.Namespace, over.Images, over.Admission, over.Strictness, over.Logs = inv.Namespace, inv.Images, inv.Admission, inv.Strictness, inv.Logs
 	return &Draft{Inventory: over}
 }
 

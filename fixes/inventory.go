@@ -41,10 +41,11 @@ type Inventory struct {
 	// Namespace limits the scan to one namespace, when it is not empty.
 	Namespace string
 	// Images is what the user asks of images, Admission what of admission
-	// policies, and Strictness what of network policies.
+	// policies, Strictness what of network policies, and Logs what of logs.
 	Images     ImagePolicy
 	Admission  AdmissionPolicy
 	Strictness Strictness
+	Logs       LogPolicy
 
 	base    *Inventory // what a draft overlays; nil for a scan's own inventory
 	objects map[Kind]map[key]Object

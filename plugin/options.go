@@ -55,10 +55,11 @@ type Options struct {
 	RecreateNames []string
 
 	// Images is what the user asks of images, Admission what of admission
-	// policies, Strictness what of network policies.
+	// policies, Strictness what of network policies, Logs what of logs.
 	Images     fixes.ImagePolicy
 	Admission  fixes.AdmissionPolicy
 	Strictness fixes.Strictness
+	Logs       fixes.LogPolicy
 
 	Now func() time.Time
 
@@ -132,7 +133,7 @@ func (o *Options) connect() error {
 // scan loads and judges the source. A result comes with an error where only
 // some manifests could not be read.
 func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
-	judged := source.Judged{Source: o.source, Images: o.Images, Admission: o.Admission, Strictness: o.Strictness}
+	judged := source.Judged{Source: o.source, Images: o.Images, Admission: o.Admission, Strictness: o.Strictness, Logs: o.Logs}
 	result, err := source.Scan(ctx, judged, o.facts, o.Rules, func(p fixes.Progress) {
 		if report != nil {
 			p.Found, _ = o.choose(nil, p.Found)
