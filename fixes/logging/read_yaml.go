@@ -63,7 +63,8 @@ func readVector(files map[string]string) pipeline {
 		for _, source := range asMap(at(doc, "sources")) {
 			switch first(asStrings(at(source, "type"))) {
 			case "kubernetes_logs":
-				in := input{}
+				var in input
+				in.include, _ = globs([]string{podLogs + "/**"})
 				var ok bool
 				in.exclude, ok = globs(asStrings(at(source, "exclude_paths_glob_patterns")))
 				only := first(asStrings(at(source, "extra_namespace_label_selector"))) + first(asStrings(at(source, "extra_field_selector")))
