@@ -13,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -126,7 +127,7 @@ func decode(t *testing.T, text string, into any) {
 // settled returns the DaemonSets when all have the pods that they want, running.
 func settled(t *testing.T, c *cluster.Cluster, count int) []appsv1.DaemonSet {
 	t.Helper()
-	deadline := time.Now().Add(90 * time.Second)
+	deadline := time.Now().Add(40 * time.Second)
 	for {
 		var list appsv1.DaemonSetList
 		decode(t, c.Kubectl(t, "get", "daemonsets", "-A", "-o", "json"), &list)
@@ -138,7 +139,7 @@ func settled(t *testing.T, c *cluster.Cluster, count int) []appsv1.DaemonSet {
 			return list.Items
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d DaemonSets; %+v", len(list.Items), list.Items[max(waits, 0)].Status)
+			t.Fatalf("%d DaemonSets; %s: %+v\n%s", len(list.Items), list.Items[max(waits, 0)].Name, list.Items[max(waits, 0)].Status, c.Kubectl(t, "get", "events", "-A", "--field-selector", "type=Warning"))
 		}
 		time.Sleep(500 * time.Millisecond)
 	}
@@ -160,6 +161,11 @@ func randomNodeList(r *rand.Rand) string {
 			Name: fmt.Sprintf("n%d", i), Annotations: map[string]string{"kwok.x-k8s.io/node": "fake"},
 			Labels: map[string]string{corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64"},
 		}}
+		n.Status.Allocatable = corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse("8"), corev1.ResourceMemory: resource.MustParse("16Gi"),
+			corev1.ResourceEphemeralStorage: resource.MustParse("100Gi"), corev1.ResourcePods: resource.MustParse("200"),
+		}
+		n.Status.Capacity = n.Status.Allocatable
 		switch {
 		case i == 0:
 			n.Labels["node-role.kubernetes.io/control-plane"] = ""
