@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestLogAgent makes the log agent on the real control plane, finds nothing more to
-// make, and takes it back.
+// TestLogAgent makes the log agent on the real control plane, where it becomes ready on
+// every node, and finds nothing more to make.
 func TestLogAgent(t *testing.T) {
 	args := []string{"--rule", "log-agent-missing,log-agent-gap,log-agent-partial", "--log-output", "forward", "--log-endpoint", "tls://logs.example.com"}
 	before := parseReport(t, succeed(t, append(args, "-o", "json")...))
