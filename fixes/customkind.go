@@ -49,6 +49,9 @@ var (
 	KindKyvernoClusterPolicy    = Kind{"kyverno.io", "v1", "ClusterPolicy", "clusterpolicies", false}
 	KindKyvernoValidatingPolicy = Kind{"policies.kyverno.io", "v1", "ValidatingPolicy", "validatingpolicies", false}
 
+	// Mirantis' releases of Helm charts, among them StackLight's.
+	KindHelmBundle = Kind{"lcm.mirantis.com", "v1alpha1", "HelmBundle", "helmbundles", true}
+
 	// Gatekeeper makes a kind of each ConstraintTemplate; these are of its library.
 	KindGatekeeperHostNamespaces = Kind{"constraints.gatekeeper.sh", "v1beta1", "K8sPSPHostNamespace", "k8spsphostnamespace", false}
 	KindGatekeeperHostNetwork    = Kind{"constraints.gatekeeper.sh", "v1beta1", "K8sPSPHostNetworkingPorts", "k8spsphostnetworkingports", false}
@@ -113,6 +116,8 @@ var customKinds = map[Kind]customKind{
 
 	// kyverno/kyverno, api/kyverno/v1, api/policies.kyverno.io
 	KindKyvernoClusterPolicy: {}, KindKyvernoValidatingPolicy: {},
+	// docs.mirantis.com, Container Cloud API: HelmBundle
+	KindHelmBundle: {},
 	// open-policy-agent/gatekeeper-library, library/pod-security-policy
 	KindGatekeeperHostNamespaces: {}, KindGatekeeperHostNetwork: {}, KindGatekeeperHostPaths: {},
 }

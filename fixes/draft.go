@@ -16,8 +16,7 @@ type Draft struct {
 func (inv *Inventory) Draft() *Draft {
 	over := NewInventory()
 	over.base, over.Live, over.ServerMinor, over.Now = inv, inv.Live, inv.ServerMinor, inv.Now
-	over.Namespace, over.Images, over.Admission, over.Strictness, over.Exec = inv.Namespace, inv.Images, inv.Admission, inv.Strictness, inv.Exec
-	over.Served = inv.Served
+	over.Namespace, over.Wishes, over.Served = inv.Namespace, inv.Wishes, inv.Served
 	return &Draft{Inventory: over}
 }
 

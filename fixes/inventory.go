@@ -43,13 +43,7 @@ type Inventory struct {
 	Served []string
 	// Namespace limits the scan to one namespace, when it is not empty.
 	Namespace string
-	// Images is what the user asks of images, Admission what of admission
-	// policies, and Strictness what of network policies.
-	Images     ImagePolicy
-	Admission  AdmissionPolicy
-	Strictness Strictness
-	// Exec says who is to have exec where, once nobody has it everywhere.
-	Exec []ExecGrant
+	Wishes
 
 	base    *Inventory // what a draft overlays; nil for a scan's own inventory
 	objects map[Kind]map[key]Object

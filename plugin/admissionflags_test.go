@@ -23,7 +23,7 @@ func TestEnforce(t *testing.T) {
 		{name: "images alone", rules: others, allowed: []string{"ghcr.io"}, enforce: true, admission: true, images: true},
 		{name: "nothing that could", rules: others, enforce: true, fails: true},
 	} {
-		o := &Options{Rules: c.rules, Images: fixes.ImagePolicy{Allowed: c.allowed}}
+		o := &Options{Rules: c.rules, Wishes: fixes.Wishes{Images: fixes.ImagePolicy{Allowed: c.allowed}}}
 		err := (&admissionFlags{Enforce: c.enforce, As: asVAP}).set(o)
 		if (err != nil) != c.fails || o.Admission.Enforce != c.admission || o.Images.Enforce != c.images {
 			t.Errorf("%s: %v, %+v, %+v", c.name, err, o.Admission, o.Images)

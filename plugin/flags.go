@@ -49,6 +49,7 @@ type Flags struct {
 	Secrets        secretFlags
 	Images         imageFlags
 	Admission      admissionFlags
+	Logs           logFlags
 	Reports        vulnerabilityFlags
 	Inspect        inspectFlags
 	Nodes          nodeFlags
@@ -113,6 +114,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 		set("Nodes", f.Nodes.addTo),
 		set("Rights", f.Access.addTo),
 		set("Admission policies", f.Admission.addTo),
+		set("Logs", f.Logs.addTo),
 		set("Reports", func(fs *pflag.FlagSet) {
 			fs.StringVarP(&f.Output, "output", "o", "", "Findings as "+strings.Join(reportFormats, "|")+"; with --fix --dry-run, fixes as "+strings.Join(exportFormats, "|")+".")
 			fs.StringVar(&f.FailOn, "fail-on", "", "Exit with status 1 when findings of at least this severity are there.")
@@ -186,7 +188,7 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
 		Yes: f.Yes, Managed: f.IncludeManaged,
 	}
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err

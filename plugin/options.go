@@ -55,13 +55,8 @@ type Options struct {
 	Recreate      func(fixes.Ref) bool
 	RecreateNames []string
 
-	// Images is what the user asks of images, Admission what of admission
-	// policies, Strictness what of network policies; Exec are the groups that are
-	// to have exec, and where.
-	Images     fixes.ImagePolicy
-	Admission  fixes.AdmissionPolicy
-	Strictness fixes.Strictness
-	Exec       []fixes.ExecGrant
+	// Wishes are what the user asks of fixes.
+	fixes.Wishes
 
 	Now func() time.Time
 
@@ -145,7 +140,7 @@ func (o *Options) connect() error {
 // scan loads and judges the source. A result comes with an error where only
 // some manifests could not be read.
 func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
-	judged := source.Judged{Source: o.source, Images: o.Images, Admission: o.Admission, Strictness: o.Strictness, Exec: o.Exec}
+	judged := source.Judged{Source: o.source, Wishes: o.Wishes}
 	result, err := source.Scan(ctx, judged, o.facts, o.Rules, func(p fixes.Progress) {
 		if report != nil {
 			p.Found, _ = o.choose(nil, p.Found)

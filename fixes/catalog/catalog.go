@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes/admission"
 	"github.com/kubectl-harden/kubectl-harden/fixes/controlplane"
 	"github.com/kubectl-harden/kubectl-harden/fixes/images"
+	"github.com/kubectl-harden/kubectl-harden/fixes/logging"
 	"github.com/kubectl-harden/kubectl-harden/fixes/network"
 	"github.com/kubectl-harden/kubectl-harden/fixes/nodes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/podsecurity"
@@ -29,5 +30,6 @@ func Rules() []*fixes.Rule {
 		network.Rules(),
 		podsecurity.Rules(),
 		admission.Rules(),
+		logging.Rules(),
 	)
 }

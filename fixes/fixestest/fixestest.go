@@ -33,6 +33,8 @@ type Case struct {
 	Images fixes.ImagePolicy
 	// Admission is what the user asks of admission policies.
 	Admission fixes.AdmissionPolicy
+	// Logs is what the user asks of logs.
+	Logs fixes.LogPolicy
 	// Want lists the findings as "Kind namespace/name path confidence", in
 	// reading order; the confidence is "none" where there is no fix.
 	Want []string
@@ -87,7 +89,7 @@ func Table(t *testing.T, rule *fixes.Rule, cases []Case) {
 				}
 			}
 			inv.Live, inv.ServerMinor, inv.Now = c.Live, 37, c.Now
-			inv.Images, inv.Admission = c.Images, c.Admission
+			inv.Images, inv.Admission, inv.Logs = c.Images, c.Admission, c.Logs
 			result := fixes.Scan(inv, []*fixes.Rule{rule})
 			if got := Lines(result.Findings); !slices.Equal(got, c.Want) {
 				t.Fatalf("findings:\n  %s\nwant:\n  %s", strings.Join(got, "\n  "), strings.Join(c.Want, "\n  "))

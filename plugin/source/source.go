@@ -22,17 +22,14 @@ type Source interface {
 // Judged is a source whose objects are judged by what the user asks of them.
 type Judged struct {
 	Source
-	Images     fixes.ImagePolicy
-	Admission  fixes.AdmissionPolicy
-	Strictness fixes.Strictness
-	Exec       []fixes.ExecGrant
+	fixes.Wishes
 }
 
 // Open implements [Source].
 func (j Judged) Open(ctx context.Context) (*fixes.Inventory, error) {
 	inv, err := j.Source.Open(ctx)
 	if err == nil {
-		inv.Images, inv.Admission, inv.Strictness, inv.Exec = j.Images, j.Admission, j.Strictness, j.Exec
+		inv.Wishes = j.Wishes
 	}
 	return inv, err
 }
