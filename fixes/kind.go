@@ -155,6 +155,7 @@ var kindTypes = []struct {
 	{KindProcess, reflect.TypeFor[*Process]()},
 	{KindTrial, reflect.TypeFor[*Trial]()},
 	{KindUsage, reflect.TypeFor[*Usage]()},
+	{KindFlows, reflect.TypeFor[*Flows]()},
 }
 
 // WorkloadKinds are the kinds that hold a pod or a pod template. A rule that

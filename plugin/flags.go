@@ -51,6 +51,7 @@ type Flags struct {
 	Admission      admissionFlags
 	Reports        vulnerabilityFlags
 	Inspect        inspectFlags
+	Flows          flowFlags
 }
 
 // NewFlags returns the flags' defaults.
@@ -108,6 +109,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 			f.Reports.addTo(fs)
 		}),
 		set("Running containers", f.Inspect.addTo),
+		set("Network policies", f.Flows.addTo),
 		set("Admission policies", f.Admission.addTo),
 		set("Reports", func(fs *pflag.FlagSet) {
 			fs.StringVarP(&f.Output, "output", "o", "", "Findings as "+strings.Join(reportFormats, "|")+"; with --fix --dry-run, fixes as "+strings.Join(exportFormats, "|")+".")
@@ -182,7 +184,7 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
 		Yes: f.Yes, Managed: f.IncludeManaged,
 	}
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Reports.set, f.Inspect.set}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Reports.set, f.Inspect.set, f.Flows.set}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err

@@ -70,6 +70,9 @@ type Options struct {
 	// openReports returns where reports about images come from.
 	openReports func(context.Context, *Options) ([]source.Facts, error)
 
+	// flowFiles are files of observed connections.
+	flowFiles []string
+
 	source  source.Source
 	facts   []source.Facts // that the user asked for
 	cluster *connection    // nil unless a cluster is scanned
@@ -78,6 +81,9 @@ type Options struct {
 // Run does what the options say.
 func (o *Options) Run(ctx context.Context) error {
 	if err := o.connect(); err != nil {
+		return err
+	}
+	if err := o.openFlows(); err != nil {
 		return err
 	}
 	reports, err := o.openReports(ctx, o)

@@ -99,7 +99,7 @@ func (p Port) String() string {
 	return fmt.Sprintf("%d/%s", p.Number, p.Protocol)
 }
 
-// Reason says why a link is believed.
+// Reason says why a link is believed, or where it was looked for in vain.
 type Reason struct {
 	// Object and Path are where it is written.
 	Object fixes.Ref
@@ -202,7 +202,7 @@ func (g *Graph) hasClient(to End, port Port) bool {
 // Kinds are what [Find] looks at.
 func Kinds() []fixes.Kind {
 	return append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindService, fixes.KindConfigMap, fixes.KindSecret,
-		fixes.KindIngress, fixes.KindServiceAccount)
+		fixes.KindIngress, fixes.KindServiceAccount, fixes.KindFlows)
 }
 
 // Find returns the connections that an inventory's objects speak of, with as
@@ -226,7 +226,10 @@ func find(inv *fixes.Inventory) *Graph {
 	g.scrapes(inv)
 	g.peers(names)
 	g.system(inv)
+	flows := fixes.Objects[*fixes.Flows](inv, "")
+	g.observe(flows, names)
 	g.guess(names, inv.Strictness)
+	g.doubt(flows)
 	links := g.Links
 	slices.SortStableFunc(links, func(a, b Link) int {
 		return cmp.Or(compareEnds(a.From, b.From), compareEnds(a.To, b.To), slices.CompareFunc(a.Ports, b.Ports, comparePorts))

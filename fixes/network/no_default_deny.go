@@ -61,6 +61,10 @@ own namespace, on the Service's ports: many applications have the names of their
 peers in code. The risks list these guesses. --strictness proven keeps only what
 objects name; namespace keeps everything within the namespace.
 
+Connections that were observed (--flows FILE, or --inspect) are kept too, as seen.
+Where a client of a port was seen, no client is guessed for it; what is kept and was
+not seen, is listed.
+
 Policies add up, so these leave out pods that a policy isolates already: what
 somebody closed stays closed. The allowances are applied before the denial.
 
@@ -125,7 +129,7 @@ func checkNoDefaultDeny(p *fixes.Pass) {
 			Object:   fixes.Ref{Kind: fixes.KindNamespace, Name: name},
 			Path:     "networkPolicies",
 			Message:  n.message(),
-			Evidence: append(n.evidence(p), kept(n.links(graph))),
+			Evidence: slices.Concat(n.evidence(p), []string{kept(n.links(graph))}, observed(p.Inventory, n.links(graph))),
 			Fixes:    []fixes.Fix{n.fix(p, graph)},
 		}
 		if len(n.ingress.open)+len(n.egress.open) == 0 {
