@@ -51,18 +51,26 @@ type hubblePorts struct {
 }
 
 type hubbleEndpoint struct {
-	Namespace string   `json:"namespace"`
-	Labels    []string `json:"labels"`
-	PodName   string   `json:"pod_name"`
-	Workloads []struct {
-		Name string `json:"name"`
-		Kind string `json:"kind"`
-	} `json:"workloads"`
+	Namespace string        `json:"namespace"`
+	Labels    []string      `json:"labels"`
+	PodName   string        `json:"pod_name"`
+	Workloads []hubbleOwner `json:"workloads"`
 }
 
-// parseHubble reads a flow. What a policy in audit mode would have denied was
-// let through; what was dropped, or failed, was not.
+type hubbleOwner struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+}
+
+// parseHubble reads a flow.
 func parseHubble(text []byte) (Record, bool, error) {
+	if r, ok := fastHubble(text); ok {
+		return r, true, nil
+	}
+	return decodeHubble(text)
+}
+
+func decodeHubble(text []byte) (Record, bool, error) {
 	var line hubbleLine
 	if err := json.Unmarshal(text, &line); err != nil {
 		return Record{}, false, err
@@ -74,6 +82,12 @@ func parseHubble(text []byte) (Record, bool, error) {
 	if f == nil {
 		f = &line.hubbleFlow
 	}
+	return f.record()
+}
+
+// record makes one of a flow. What a policy in audit mode would have denied was
+// let through; what was dropped, or failed, was not.
+func (f *hubbleFlow) record() (Record, bool, error) {
 	r := Record{
 		From: f.Source.peer(f.IP.Source), To: f.Destination.peer(f.IP.Destination),
 		First: f.Time.time(), Last: f.Time.time(),

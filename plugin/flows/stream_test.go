@@ -202,6 +202,36 @@ func FuzzParsers(f *testing.F) {
 	})
 }
 
+// FuzzFastHubble compares the walk over a record with the decoder.
+func FuzzFastHubble(f *testing.F) {
+	f.Add([]byte(hubbleSample))
+	f.Add([]byte(`{"verdict":"AUDIT","IP":{"source":"10.0.0.1"},"l4":{"UDP":{"destination_port":53}},"source":{"labels":["k8s:a=b"],"workloads":[{"name":"x","kind":"Job"}],"namespace":"n"},"destination":{"labels":["reserved:world"]},"destination_names":["a.b.com"],"x":[{"y":"}\\\""}]}`))
+	f.Add([]byte(`{"flow":{"verdict":"DROPPED","is_reply":null,"Source":{}}, "verdict" : "FORWARDED"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got, ok := fastHubble(text)
+		if !ok || !json.Valid(text) {
+			return
+		}
+		want, ok, err := decodeHubble(text)
+		if got.First.Equal(want.First) { // in whatever zone
+			got.First, got.Last = want.First, want.Last
+		}
+		if err != nil || !ok || got != want {
+			t.Errorf("%q\n got %+v\nwant %+v, %v, %v", text, got, want, ok, err)
+		}
+	})
+}
+
+// TestFastHubble demands that what Hubble writes is not left to the decoder.
+func TestFastHubble(t *testing.T) {
+	if _, ok := fastHubble([]byte(strings.TrimSpace(hubbleSample))); !ok {
+		t.Error("the decoder has to read a usual record")
+	}
+	if _, ok := fastHubble([]byte(`{"flow":{"verdict":"FORWARDED"},"flow":{}}`)); ok {
+		t.Error("a key stands there twice")
+	}
+}
+
 // BenchmarkHubble reads a stream of Hubble's lines beside a bare scan of lines,
 // which is the floor: MB/s of each.
 func BenchmarkHubble(b *testing.B) {

@@ -233,7 +233,7 @@ func TestLookOnNode(t *testing.T) {
 		if len(facts) != 2 || len(skips) != 1 || !strings.Contains(skips[0].Reason, "1 container: the image has no shell") {
 			t.Errorf("%+v %+v", facts, skips)
 		}
-		if len(said) != 5 || !strings.HasPrefix(said[0], "sh -c ") {
+		if len(said) != 6 || !strings.HasPrefix(said[0], "sh -c ") {
 			t.Errorf("said %q", said)
 		}
 	})
