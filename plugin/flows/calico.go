@@ -44,7 +44,6 @@ type calicoSource struct {
 	SourceName2      word `json:"sourceName"`
 	SourceNameAggr   word `json:"source_name_aggr"`
 	SourceIP         word `json:"source_ip"`
-	SourcePort       word `json:"source_port"`
 }
 
 type calicoDest struct {
@@ -85,7 +84,6 @@ func parseCalico(text []byte) (Record, bool, error) {
 		From:      f.calicoSource.peer(),
 		To:        f.calicoDest.peer(),
 		Protocol:  protocolOf(string(first(f.Proto, f.Protocol))),
-		FromPort:  0,
 		ToPort:    portOf(int64(max(f.DestPort, f.DestPort2))),
 		Direction: Request,
 		First:     f.Start.time(), Last: f.End.time(),

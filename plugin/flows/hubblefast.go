@@ -3,6 +3,7 @@ package flows
 import (
 	"bytes"
 	"strconv"
+	"strings"
 )
 
 // Hubble's files are the large ones: some two thousand bytes a packet, of which
@@ -318,7 +319,7 @@ func (w *walk) skip(key []byte) {
 		}
 		w.failed = true
 	default:
-		for w.at < len(w.text) && bytes.IndexByte([]byte(",]} \t\r\n"), w.text[w.at]) < 0 {
+		for w.at < len(w.text) && strings.IndexByte(",]} \t\r\n", w.text[w.at]) < 0 {
 			w.at++
 		}
 	}

@@ -225,8 +225,7 @@ type nesting struct {
 // scan returns how much of a chunk belongs to the object, and whether it ends
 // there.
 func (at *nesting) scan(chunk []byte) (n int, done bool) {
-	for i := 0; i < len(chunk); i++ {
-		b := chunk[i]
+	for i, b := range chunk {
 		if at.inText {
 			switch {
 			case at.escaped:

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
@@ -13,8 +14,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-
-	"bufio"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/fixestest"

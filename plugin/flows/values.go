@@ -15,6 +15,7 @@ import (
 // word is a string, or a number as one.
 type word string
 
+// UnmarshalJSON implements [json.Unmarshaler].
 func (w *word) UnmarshalJSON(text []byte) error {
 	switch {
 	case len(text) == 0 || text[0] == 'n':
@@ -39,6 +40,7 @@ func (w word) dashed() string {
 // number is a whole number, or a string of one; anything else is none.
 type number int64
 
+// UnmarshalJSON implements [json.Unmarshaler].
 func (n *number) UnmarshalJSON(text []byte) error {
 	var w word
 	if err := w.UnmarshalJSON(text); err != nil {
@@ -54,6 +56,7 @@ func (n *number) UnmarshalJSON(text []byte) error {
 // since 1970.
 type moment time.Time
 
+// UnmarshalJSON implements [json.Unmarshaler].
 func (m *moment) UnmarshalJSON(text []byte) error {
 	var w word
 	if err := w.UnmarshalJSON(text); err != nil {
@@ -84,6 +87,7 @@ func timeOf(s string) time.Time {
 // such a text in a stable order.
 type labelSet string
 
+// UnmarshalJSON implements [json.Unmarshaler].
 func (l *labelSet) UnmarshalJSON(text []byte) error {
 	if len(text) == 0 || text[0] == 'n' {
 		return nil
