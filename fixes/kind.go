@@ -162,6 +162,7 @@ var kindTypes = []struct {
 	{KindNodeProbe, reflect.TypeFor[*NodeProbe]()},
 	{KindActivity, reflect.TypeFor[*Activity]()},
 	{KindServed, reflect.TypeFor[*Served]()},
+	{KindFlows, reflect.TypeFor[*Flows]()},
 }
 
 // WorkloadKinds are the kinds that hold a pod or a pod template. A rule that

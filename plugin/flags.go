@@ -54,6 +54,7 @@ type Flags struct {
 	Inspect        inspectFlags
 	Nodes          nodeFlags
 	Access         accessFlags
+	Flows          flowFlags
 }
 
 // NewFlags returns the flags' defaults.
@@ -113,6 +114,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 		set("Running containers", f.Inspect.addTo),
 		set("Nodes", f.Nodes.addTo),
 		set("Rights", f.Access.addTo),
+		set("Network policies", f.Flows.addTo),
 		set("Admission policies", f.Admission.addTo),
 		set("Logs", f.Logs.addTo),
 		set("Reports", func(fs *pflag.FlagSet) {
@@ -188,7 +190,7 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
 		Yes: f.Yes, Managed: f.IncludeManaged,
 	}
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err

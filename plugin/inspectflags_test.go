@@ -19,7 +19,7 @@ func TestInspectFlag(t *testing.T) {
 	if err := (&inspectFlags{}).set(o); err != nil || len(o.facts) > 0 {
 		t.Errorf("nothing was asked for: %v, %d facts", err, len(o.facts))
 	}
-	if err := (&inspectFlags{Inspect: true}).set(o); err != nil || len(o.facts) != 1 {
+	if err := (&inspectFlags{Inspect: true}).set(o); err != nil || len(o.facts) != 2 {
 		t.Fatalf("%v, %d facts", err, len(o.facts))
 	}
 	o.facts[0].(*inspect.Processes).Say("cat /proc/1/status")

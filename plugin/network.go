@@ -39,6 +39,10 @@ plan cuts.`,
   kubectl harden network -n shop
   kubectl harden network -o dot | dot -Tsvg > connections.svg
 
+  # With what was seen: by Hubble for a day; in running containers, now
+  hubble observe --since 24h -o jsonpb > flows.json
+  kubectl harden network -n shop --flows flows.json --inspect
+
   # Manifests, with nothing kept that they do not prove
   kubectl harden network -f deploy/ --strictness proven`,
 		Args: noArguments,
@@ -57,6 +61,8 @@ plan cuts.`,
 		flagGroupOf("What to look at", flags.addSource),
 		flagGroupOf("How", func(fs *pflag.FlagSet) {
 			flags.addStrictness(fs)
+			flags.Flows.addTo(fs)
+			flags.Inspect.addTo(fs)
 			fs.StringVarP(&output, "output", "o", outputTable, "One of "+strings.Join(matrixFormats, "|")+".")
 		}),
 		flagGroupOf("Connection, as in kubectl", flags.Connection.AddFlags))
@@ -67,6 +73,9 @@ plan cuts.`,
 // printMatrix scans, and prints who may connect to whom.
 func (o *Options) printMatrix(ctx context.Context, format string) error {
 	if err := o.connect(); err != nil {
+		return err
+	}
+	if err := o.openFlows(); err != nil {
 		return err
 	}
 	result, err := o.scanShown(ctx)

@@ -72,6 +72,9 @@ type Options struct {
 	// expandWildcards asks the cluster what it serves.
 	expandWildcards bool
 
+	// flowFiles are files of observed connections.
+	flowFiles []string
+
 	source   source.Source
 	kubelets *nodes.Kubelets // that the user asked for, without its API
 	facts    []source.Facts  // that the user asked for
@@ -81,6 +84,9 @@ type Options struct {
 // Run does what the options say.
 func (o *Options) Run(ctx context.Context) error {
 	if err := o.connect(); err != nil {
+		return err
+	}
+	if err := o.openFlows(); err != nil {
 		return err
 	}
 	reports, err := o.openReports(ctx, o)

@@ -99,7 +99,7 @@ func (p Port) String() string {
 	return fmt.Sprintf("%d/%s", p.Number, p.Protocol)
 }
 
-// Reason says why a link is believed.
+// Reason says why a link is believed, or where it was looked for in vain.
 type Reason struct {
 	// Object and Path are where it is written.
 	Object fixes.Ref
@@ -210,7 +210,7 @@ func Kinds() []fixes.Kind {
 	return append(slices.Concat(fixes.WorkloadKinds(), fixes.RouteKinds()), fixes.KindNamespace, fixes.KindService, fixes.KindConfigMap, fixes.KindSecret,
 		fixes.KindIngress, fixes.KindServiceAccount, fixes.KindGateway, fixes.KindGatewayClass, fixes.KindReferenceGrant,
 		fixes.KindNode, fixes.KindEndpointSlice, fixes.KindValidatingWebhookConfiguration, fixes.KindMutatingWebhookConfiguration, fixes.KindAPIService,
-		fixes.KindServiceMonitor, fixes.KindPodMonitor, fixes.KindProbe)
+		fixes.KindServiceMonitor, fixes.KindPodMonitor, fixes.KindProbe, fixes.KindFlows)
 }
 
 // Find returns the connections that an inventory's objects speak of, with as
@@ -237,7 +237,10 @@ func find(inv *fixes.Inventory) *Graph {
 	g.monitors(inv, names)
 	g.peers(names)
 	g.system(inv, names)
+	flows := fixes.Objects[*fixes.Flows](inv, "")
+	g.observe(flows, names)
 	g.guess(names, inv.Strictness)
+	g.doubt(flows)
 	links := g.Links
 	slices.SortStableFunc(links, func(a, b Link) int {
 		return cmp.Or(compareEnds(a.From, b.From), compareEnds(a.To, b.To), slices.CompareFunc(a.Ports, b.Ports, comparePorts))

@@ -83,6 +83,10 @@ What the cluster's administrators deny to all pods of a namespace (an
 AdminNetworkPolicy, a BaselineAdminNetworkPolicy or a ClusterNetworkPolicy) counts
 as denied; ingress policies of theirs know no sources but pods.
 
+Connections that were observed (--flows FILE, or --inspect) are kept too, as seen.
+Where a client of a port was seen, no client is guessed for it; what is kept and was
+not seen, is listed.
+
 Policies add up, so these leave out pods that a policy isolates already: what
 somebody closed stays closed. The allowances are applied before the denial.
 
@@ -150,11 +154,12 @@ func checkNoDefaultDeny(p *fixes.Pass) {
 			continue
 		}
 		f := fixes.Finding{
-			Object:   fixes.Ref{Kind: fixes.KindNamespace, Name: name},
-			Path:     "networkPolicies",
-			Message:  n.message(),
-			Evidence: slices.Concat(n.evidence(p), n.adminEvidence(p.Inventory), []string{kept(n.links(graph))}),
-			Fixes:    []fixes.Fix{n.fix(p, graph)},
+			Object:  fixes.Ref{Kind: fixes.KindNamespace, Name: name},
+			Path:    "networkPolicies",
+			Message: n.message(),
+			Evidence: slices.Concat(n.evidence(p), n.adminEvidence(p.Inventory), []string{kept(n.links(graph))},
+				observed(p.Inventory, n.links(graph))),
+			Fixes: []fixes.Fix{n.fix(p, graph)},
 		}
 		if len(n.ingress.open)+len(n.egress.open) == 0 {
 			f.Severity = fixes.Low // nothing is open yet

@@ -64,10 +64,10 @@ func TestWhatAnImageHas(t *testing.T) {
 		ran     int
 	}{
 		{"shell and find", image{"sh": procFiles, "find / -xdev -type d -newer": "/run\x00/data\x00", "find / -xdev ! -type d": "/run/x\x00", "find": ""},
-			"", 5, []string{"/run/", "/run/x"}, []int32{8080}, 4},
-		{"busybox alone", image{"busybox sh": procFiles, "busybox find": ""}, "", 5, []string{}, []int32{8080}, 4},
+			"", 5, []string{"/run/", "/run/x"}, []int32{8080}, 5},
+		{"busybox alone", image{"busybox sh": procFiles, "busybox find": ""}, "", 5, []string{}, []int32{8080}, 5},
 		{"a shell without find", image{"sh": procFiles}, "", 5, nil, []int32{8080}, 1},
-		{"find says more than is read", image{"sh": procFiles, "find": "TOO MUCH"}, "", 5, nil, []int32{8080}, 4},
+		{"find says more than is read", image{"sh": procFiles, "find": "TOO MUCH"}, "", 5, nil, []int32{8080}, 5},
 		{"cat alone", image{"cat /proc/1/status": workerStatus, "cat /proc/mounts": "overlay / overlay rw 0 0\nproc /proc proc rw 0 0", "cat": ""},
 			"", 5, nil, []int32{}, 6},
 		{"nothing", image{}, "the image has no shell and no cat to look with", 0, nil, nil, 0},

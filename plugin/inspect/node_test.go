@@ -19,7 +19,8 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/testdata/cluster"
 )
 
-// server writes files, listens on a port, and waits.
+// server writes files, listens on a port, and waits; or it connects, to what only
+// its code knows, and holds the connection.
 const server = `package main
 
 import (
@@ -27,17 +28,43 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
+func dial() {
+	for {
+		c, err := net.Dial("tcp", "secret-peer.look.svc.cluster.local:80")
+		if err == nil {
+			_, _ = c.Read(make([]byte, 1))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 func main() {
+	if os.Args[1] == "dial" {
+		go dial()
+		os.Args = []string{"program", "9999"}
+	}
 	for _, file := range os.Args[2:] {
 		if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
 			panic(err)
 		}
 	}
-	if _, err := net.Listen("tcp", ":"+os.Args[1]); err != nil {
+	l, err := net.Listen("tcp", ":"+os.Args[1])
+	if err != nil {
 		panic(err)
 	}
+	var held []net.Conn
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			held = append(held, c)
+		}
+	}()
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGTERM)
 	<-c

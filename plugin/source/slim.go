@@ -132,7 +132,10 @@ func (s *slimmer) slimPod(pod *corev1.Pod, owner types.UID) {
 			c.Env = slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool { return e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil })
 		}
 	}
-	status.Conditions, status.HostIPs, status.PodIPs = nil, nil, nil
+	status.Conditions, status.HostIPs = nil, nil
+	if len(status.PodIPs) < 2 { // the one that is there is in podIP too
+		status.PodIPs = nil
+	}
 	if s.templates == nil {
 		s.templates = map[types.UID][]corev1.Container{}
 	}
