@@ -17,6 +17,7 @@ func (inv *Inventory) Draft() *Draft {
 	over := NewInventory()
 	over.base, over.Live, over.ServerMinor, over.Now = inv, inv.Live, inv.ServerMinor, inv.Now
 	over.Namespace, over.Images, over.Admission, over.Strictness = inv.Namespace, inv.Images, inv.Admission, inv.Strictness
+	over.Decisions = inv.Decisions
 	return &Draft{Inventory: over}
 }
 

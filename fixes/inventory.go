@@ -41,10 +41,12 @@ type Inventory struct {
 	// Namespace limits the scan to one namespace, when it is not empty.
 	Namespace string
 	// Images is what the user asks of images, Admission what of admission
-	// policies, and Strictness what of network policies.
+	// policies, and Strictness what of network policies. Decisions are about
+	// single connections; who has an inventory does not change them.
 	Images     ImagePolicy
 	Admission  AdmissionPolicy
 	Strictness Strictness
+	Decisions  []Decision
 
 	base    *Inventory // what a draft overlays; nil for a scan's own inventory
 	objects map[Kind]map[key]Object

@@ -55,10 +55,12 @@ type Options struct {
 	RecreateNames []string
 
 	// Images is what the user asks of images, Admission what of admission
-	// policies, Strictness what of network policies.
+	// policies, Strictness what of network policies, Decisions what of single
+	// connections.
 	Images     fixes.ImagePolicy
 	Admission  fixes.AdmissionPolicy
 	Strictness fixes.Strictness
+	Decisions  *decisionList
 
 	Now func() time.Time
 
@@ -132,7 +134,7 @@ func (o *Options) connect() error {
 // scan loads and judges the source. A result comes with an error where only
 // some manifests could not be read.
 func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
-	judged := source.Judged{Source: o.source, Images: o.Images, Admission: o.Admission, Strictness: o.Strictness}
+	judged := source.Judged{Source: o.source, Images: o.Images, Admission: o.Admission, Strictness: o.Strictness, Decisions: o.Decisions.get()}
 	result, err := source.Scan(ctx, judged, o.facts, o.Rules, func(p fixes.Progress) {
 		if report != nil {
 			p.Found, _ = o.choose(nil, p.Found)
@@ -143,6 +145,9 @@ func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes
 		err = connectionError(err, o.cluster.Host(), o.Context)
 	}
 	if result != nil {
+		if wrong := o.Decisions.check(result); wrong != nil {
+			return nil, wrong
+		}
 		result.Findings, result.Others = o.choose(result.Inventory, result.Findings)
 	}
 	return result, err

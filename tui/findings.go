@@ -29,6 +29,7 @@ func findingsKeys() []binding {
 			off: (*app).noOtherFix, run: do((*app).nextFix)},
 		{keys: []string{"p"}, short: "plan", help: "look at the plan of all staged fixes", group: toAct,
 			off: (*app).cannotPlan, run: (*app).openPlan},
+		networkKey(),
 		{keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
 			off: (*app).nothingApplied, run: do((*app).returnToApply)},
 		{keys: []string{"e"}, help: "export the plan to files", group: toAct,

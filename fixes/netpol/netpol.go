@@ -176,33 +176,60 @@ type Verdict struct {
 // Judge says whether a connection is allowed, and by what. A pod always
 // reaches itself.
 func (p *Policies) Judge(c Connection) Verdict {
-	if c.From.same(c.To) {
-		return Verdict{Allowed: true}
-	}
-	c.Protocol = cmp.Or(c.Protocol, corev1.ProtocolTCP)
-	out, egress := decide(p.egress, c.From, c.To, c)
-	in, ingress := decide(p.ingress, c.To, c.From, c)
-	return Verdict{Allowed: out && in, Egress: egress, Ingress: ingress}
+	return Judge(p.Endpoint(c.From), p.Endpoint(c.To), c.Protocol, c.Port)
 }
 
 // Allows reports whether a connection is allowed.
 func (p *Policies) Allows(c Connection) bool { return p.Judge(c).Allowed }
 
-// decide judges one side: own is the pod whose policies are asked, other the
-// peer at the other end. Policies add up: one that allows is enough.
-func decide(sides map[string][]side, own, other Peer, c Connection) (bool, []*networkingv1.NetworkPolicy) {
-	if !own.pod() {
-		return true, nil
+// Endpoint is a peer with the policies that select it, looked up once for many
+// questions.
+type Endpoint struct {
+	Peer
+	ingress, egress []side
+}
+
+// Endpoint looks up which policies select a peer.
+func (p *Policies) Endpoint(peer Peer) Endpoint {
+	e := Endpoint{Peer: peer}
+	if !peer.pod() {
+		return e
 	}
-	var isolating []*networkingv1.NetworkPolicy
-	for _, s := range sides[own.Namespace] {
-		if !s.pods.Matches(own.Labels) {
-			continue
+	selecting := func(all []side) (out []side) {
+		for _, s := range all {
+			if s.pods.Matches(peer.Labels) {
+				out = append(out, s)
+			}
 		}
+		return out
+	}
+	e.ingress, e.egress = selecting(p.ingress[peer.Namespace]), selecting(p.egress[peer.Namespace])
+	return e
+}
+
+// Judge says whether a connection between two endpoints is allowed, and by
+// what, as [Policies.Judge] does.
+func Judge(from, to Endpoint, protocol corev1.Protocol, port int32) Verdict {
+	if from.same(to.Peer) {
+		return Verdict{Allowed: true}
+	}
+	c := Connection{From: from.Peer, To: to.Peer, Protocol: cmp.Or(protocol, corev1.ProtocolTCP), Port: port}
+	out, egress := decide(from.egress, c.To, c)
+	in, ingress := decide(to.ingress, c.From, c)
+	return Verdict{Allowed: out && in, Egress: egress, Ingress: ingress}
+}
+
+// decide judges one side by the policies that select the pod there; other is
+// the peer at the other end. Policies add up: one that allows is enough.
+func decide(selecting []side, other Peer, c Connection) (bool, []*networkingv1.NetworkPolicy) {
+	for _, s := range selecting {
 		if slices.ContainsFunc(s.rules, func(r rule) bool { return r.allows(s.policy.Namespace, other, c) }) {
 			return true, []*networkingv1.NetworkPolicy{s.policy}
 		}
-		isolating = append(isolating, s.policy)
+	}
+	isolating := make([]*networkingv1.NetworkPolicy, len(selecting))
+	for i, s := range selecting {
+		isolating[i] = s.policy
 	}
 	return len(isolating) == 0, isolating
 }

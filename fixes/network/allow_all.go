@@ -15,16 +15,17 @@ import (
 
 func allowAll() *fixes.Rule {
 	return &fixes.Rule{
-		ID:         "network-allow-all",
-		Category:   fixes.Network,
-		Title:      "A NetworkPolicy allows everything",
-		Severity:   fixes.Medium,
-		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure, fixes.DenialOfService},
-		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy),
-		Phase:      fixes.Enforce,
-		Docs:       allowAllDocs,
-		Check:      checkAllowAll,
+		ID:          "network-allow-all",
+		Category:    fixes.Network,
+		Title:       "A NetworkPolicy allows everything",
+		Severity:    fixes.Medium,
+		Threats:     []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure, fixes.DenialOfService},
+		References:  []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
+		Connections: true,
+		Kinds:       append(connections.Kinds(), fixes.KindNetworkPolicy),
+		Phase:       fixes.Enforce,
+		Docs:        allowAllDocs,
+		Check:       checkAllowAll,
 	}
 }
 
@@ -135,8 +136,9 @@ func allowAllFinding(inv *fixes.Inventory, policy *networkingv1.NetworkPolicy, s
 // what objects tell of.
 func graphPolicies(graph *connections.Graph, workloads []fixes.Workload, in bool) []*networkingv1.NetworkPolicy {
 	var out []*networkingv1.NetworkPolicy
+	s := newSynthesis(graph)
 	for _, w := range workloads {
-		if p := (synthesis{graph}).allow(w, in, !in); p != nil {
+		if p := s.allow(w, in, !in); p != nil {
 			p.Namespace = w.Object.GetNamespace()
 			out = append(out, p)
 		}

@@ -22,11 +22,12 @@ func noDefaultDeny() *fixes.Rule {
 		Severity: fixes.Medium,
 		Threats: []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService,
 			fixes.Tampering, fixes.InformationDisclosure},
-		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      append(connections.Kinds(), fixes.KindNetworkPolicy),
-		Phase:      fixes.Enforce,
-		Docs:       noDefaultDenyDocs,
-		Check:      checkNoDefaultDeny,
+		References:  []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
+		Connections: true,
+		Kinds:       append(connections.Kinds(), fixes.KindNetworkPolicy),
+		Phase:       fixes.Enforce,
+		Docs:        noDefaultDenyDocs,
+		Check:       checkNoDefaultDeny,
 	}
 }
 

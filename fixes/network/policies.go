@@ -72,7 +72,7 @@ func (n namespace) allowances(inv *fixes.Inventory) []*networkingv1.NetworkPolic
 			out = append(out, p)
 		}
 	}
-	s := synthesis{graph: connections.Find(inv)}
+	s := newSynthesis(connections.Find(inv))
 	for _, w := range n.workloads {
 		in := !n.ingress.everything && !n.ingress.selects(w.Meta.Labels)
 		egress := !n.egress.everything && !n.egress.selects(w.Meta.Labels)

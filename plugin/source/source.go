@@ -25,13 +25,14 @@ type Judged struct {
 	Images     fixes.ImagePolicy
 	Admission  fixes.AdmissionPolicy
 	Strictness fixes.Strictness
+	Decisions  []fixes.Decision
 }
 
 // Open implements [Source].
 func (j Judged) Open(ctx context.Context) (*fixes.Inventory, error) {
 	inv, err := j.Source.Open(ctx)
 	if err == nil {
-		inv.Images, inv.Admission, inv.Strictness = j.Images, j.Admission, j.Strictness
+		inv.Images, inv.Admission, inv.Strictness, inv.Decisions = j.Images, j.Admission, j.Strictness, j.Decisions
 	}
 	return inv, err
 }
