@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -66,8 +67,11 @@ func (o *Options) command(f *fixes.Finding) string {
 // networkCommand returns the command line that shows the policies that close
 // namespaces, as the user wants them.
 func (o *Options) networkCommand() string {
-	args := append(o.commandSource(o.Namespace), "--rule", network.RuleNoDefaultDeny, "--fix", "--dry-run", "--confidence", fixes.Review.String())
-	return fixes.Clean(strings.Join(append(args, o.Decisions.args()...), " "))
+	source := o.commandSource(o.Namespace)
+	// The decisions first: they are what is looked for, and a screen is narrow.
+	args := slices.Concat(source[:2], o.Decisions.args(), source[2:],
+		[]string{"--rule", network.RuleNoDefaultDeny, "--fix", "--dry-run", "--confidence", fixes.Review.String()})
+	return fixes.Clean(strings.Join(args, " "))
 }
 
 // commandSource begins a command line with what it looks at.

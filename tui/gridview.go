@@ -23,6 +23,7 @@ type gridView struct {
 	serverNames []string    // with their ports
 	heads       [][3]string // the name on two lines, and the port
 	clientWidth int
+	headWidth   int
 	// listed are the cells that are listed: what objects tell of or the user has
 	// decided, server by server, then what is open without.
 	listed []spot
@@ -47,6 +48,7 @@ func newGridView(g *network.Grid) *gridView {
 		}
 		first, second := halves(name)
 		v.heads = append(v.heads, [3]string{first, second, port})
+		v.headWidth = max(v.headWidth, ansi.StringWidth(first), ansi.StringWidth(second), ansi.StringWidth(port))
 	}
 	for col := range g.Servers {
 		for row := range g.Clients {

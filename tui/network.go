@@ -45,8 +45,8 @@ type spot struct{ row, col int }
 func (n *netView) behind() bool { return n.version > 0 && n.made != n.version && n.err == nil }
 
 // networkKey opens the network from other screens.
-func networkKey() binding {
-	return binding{keys: []string{"N"}, short: "network", help: "who connects to whom, and what the policies would cut", group: toLook,
+func networkKey(short string) binding {
+	return binding{keys: []string{"N"}, short: short, help: "who connects to whom, and what the policies would cut", group: toLook,
 		off: (*app).cannotNetwork, run: func(a *app) tea.Cmd {
 			a.net.from, a.screen, a.inDetail = a.screen, namespacesScreen, false
 			return nil

@@ -179,10 +179,12 @@ func (a *app) matrixShape() matrixShape {
 	}
 	m.names = min(g.clientWidth, max(a.lay.left.w/4, 12))
 	room := max(a.lay.left.w-m.names-3, 1)
-	const least, most = 8, 14
-	m.cell = least
+	m.cell = min(max(g.headWidth+2, 7), 12)
 	if n := len(g.Servers); n > 0 {
-		m.cell = min(max(room/n, least), most)
+		m.cell = min(max(room/n, m.cell), 14)
+	}
+	if room/m.cell < min(len(g.Servers), 6) {
+		m.cell = 8 // names are cut rather than few columns shown
 	}
 	m.columns = max(room/m.cell, 1)
 	return m

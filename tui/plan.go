@@ -205,7 +205,7 @@ func planKeys() []binding {
 		{keys: []string{"c"}, short: "context", help: "more or less around each change", group: toLook, run: do((*app).nextContext)},
 		{keys: []string{"n"}, help: "to the next change that the server refuses or warns of", group: toMove,
 			off: (*app).nothingRemarked, run: do((*app).nextRemark)},
-		networkKey(),
+		networkKey(""),
 		{keys: []string{"r"}, help: "scan again", group: toAct, run: func(a *app) tea.Cmd {
 			a.screen, a.inDetail = findingsScreen, false
 			return a.startScan()

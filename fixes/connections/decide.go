@@ -98,7 +98,7 @@ func (g *Graph) cut(d fixes.Decision) {
 			gone, rest := g.without(part, d)
 			if len(gone) > 0 || rest == nil {
 				part.Ports, part.Why = gone, append(slices.Clip(part.Why), why)
-				g.Cut = append(g.Cut, part)
+				g.addCut(part)
 			}
 			if rest != nil {
 				left = append(left, *rest)
@@ -106,6 +106,18 @@ func (g *Graph) cut(d fixes.Decision) {
 		}
 	}
 	g.replace(left)
+}
+
+// addCut notes what was cut, once.
+func (g *Graph) addCut(l Link) {
+	i := slices.IndexFunc(g.Cut, func(had Link) bool {
+		return had.From == l.From && had.To == l.To && slices.Equal(had.Ports, l.Ports)
+	})
+	if i < 0 {
+		g.Cut = append(g.Cut, l)
+		return
+	}
+	g.Cut[i].Sure = max(g.Cut[i].Sure, l.Sure)
 }
 
 // narrow returns what a link stands for, so that a decision about some

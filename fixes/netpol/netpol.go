@@ -214,34 +214,34 @@ func Judge(from, to Endpoint, protocol corev1.Protocol, port int32) Verdict {
 		return Verdict{Allowed: true}
 	}
 	c := Connection{From: from.Peer, To: to.Peer, Protocol: cmp.Or(protocol, corev1.ProtocolTCP), Port: port}
-	out, egress := decide(from.egress, c.To, c)
-	in, ingress := decide(to.ingress, c.From, c)
+	out, egress := decide(from.egress, &c.To, &c)
+	in, ingress := decide(to.ingress, &c.From, &c)
 	return Verdict{Allowed: out && in, Egress: egress, Ingress: ingress}
 }
 
 // decide judges one side by the policies that select the pod there; other is
 // the peer at the other end. Policies add up: one that allows is enough.
-func decide(selecting []side, other Peer, c Connection) (bool, []*networkingv1.NetworkPolicy) {
+func decide(selecting []side, other *Peer, c *Connection) (bool, []*networkingv1.NetworkPolicy) {
 	for _, s := range selecting {
 		if slices.ContainsFunc(s.rules, func(r rule) bool { return r.allows(s.policy.Namespace, other, c) }) {
 			return true, []*networkingv1.NetworkPolicy{s.policy}
 		}
 	}
-	isolating := make([]*networkingv1.NetworkPolicy, len(selecting))
-	for i, s := range selecting {
-		isolating[i] = s.policy
+	var isolating []*networkingv1.NetworkPolicy
+	for _, s := range selecting {
+		isolating = append(isolating, s.policy)
 	}
 	return len(isolating) == 0, isolating
 }
 
-func (r rule) allows(namespace string, other Peer, c Connection) bool {
+func (r rule) allows(namespace string, other *Peer, c *Connection) bool {
 	if len(r.peers) > 0 && !slices.ContainsFunc(r.peers, func(p peer) bool { return p.matches(namespace, other) }) {
 		return false
 	}
 	return len(r.ports) == 0 || slices.ContainsFunc(r.ports, func(p networkingv1.NetworkPolicyPort) bool { return opens(p, c) })
 }
 
-func (p peer) matches(namespace string, other Peer) bool {
+func (p peer) matches(namespace string, other *Peer) bool {
 	if p.block.IsValid() {
 		return slices.ContainsFunc(other.Addrs, func(addr netip.Addr) bool {
 			addr = addr.Unmap().WithZone("")
@@ -263,7 +263,7 @@ func (p peer) matches(namespace string, other Peer) bool {
 // opens reports whether a port of a rule is that of a connection. A name is
 // looked up in the pod that is connected to; where nothing declares it, it
 // opens nothing.
-func opens(port networkingv1.NetworkPolicyPort, c Connection) bool {
+func opens(port networkingv1.NetworkPolicyPort, c *Connection) bool {
 	protocol := corev1.ProtocolTCP
 	if port.Protocol != nil {
 		protocol = *port.Protocol

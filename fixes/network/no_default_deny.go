@@ -60,7 +60,9 @@ Creates, for the directions that are open,
 What has a Service, but no client that anything tells of, stays reachable from its
 own namespace, on the Service's ports: many applications have the names of their
 peers in code. The risks list these guesses. --strictness proven keeps only what
-objects name; namespace keeps everything within the namespace.
+objects name; namespace keeps everything within the namespace. --keep and --cut
+decide about one connection (--cut shop/web:shop/db:5432), as does the matrix of the
+terminal UI.
 
 Policies add up, so these leave out pods that a policy isolates already: what
 somebody closed stays closed. The allowances are applied before the denial.
