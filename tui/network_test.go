@@ -140,7 +140,8 @@ func TestToggle(t *testing.T) {
 		{"", []string{"c"}, "--keep market/orders:market/catalogue-db:3306 --keep market/front-end:market/orders:80", network.Kept},
 		{"", []string{"u"}, "--keep market/orders:market/catalogue-db:3306", network.Guess},
 		{"", []string{"ctrl+r", "u", "u"}, "", network.Guess},
-		{"", []string{"u"}, "", network.Guess},
+		{"", []string{"u"}, "--cut market/catalogue:market/catalogue-db:3306", network.Guess},
+		{"", []string{"u", "u"}, "", network.Guess},
 	} {
 		if step.cell != "" {
 			d.onCell(step.cell)
@@ -246,7 +247,9 @@ func TestNetworkCannot(t *testing.T) {
 // TestNetworkEverySize demands of both screens that they fill every size, with
 // hostile and wide names, and that nothing hostile is shown.
 func TestNetworkEverySize(t *testing.T) {
-	objects := market + member("market", `"wide-\u6f22\u5b57-\u6f22\u5b57\u202e"`, "8080", "http://front-end:8079") + member("market", `"esc\x1b[31m"`, "8080")
+	objects := market + member("market", "widename", "8080", "http://front-end:8079") + member("market", "escaping", "8080")
+	objects = strings.ReplaceAll(objects, "{name: widename,", `{name: "wide-\u6f22\u5b57-\u6f22\u5b57\u202e",`)
+	objects = strings.ReplaceAll(objects, "{name: escaping,", `{name: "esc\e[31m",`)
 	d := scanned(t, networkSession(t, objects), 120, 40).press("N")
 	for _, screen := range []func(){func() {}, func() { d.press("enter") }, func() { d.press("o") }} {
 		screen()

@@ -193,7 +193,7 @@ func TestRunNetwork(t *testing.T) {
 	s.Check, s.PlanUndo = nil, nil
 	term := newTerminal(t, 140, 40).start(t.Context(), s, WithoutAnimation()).wait("findings in")
 	term.typed("N").wait("namespaces", "market").typed("\r").wait("who connects to whom", "open now")
-	term.typed("o").wait("proven").typed(" ").wait("cut by you", "--cut market/catalogue:market/catalogue-db:3306")
+	term.typed("o").wait("proven").typed("j ").wait("cut by you", "--cut market/catalogue:market/catalogue-db:3306")
 	term.typed("s").wait("1 staged").typed("p").wait("verified", "default-deny").typed("a").wait("Apply to prod?")
 	if strings.Contains(term.text(), "Type prod") {
 		term.typed("prod\r")
