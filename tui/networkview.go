@@ -94,9 +94,9 @@ func (a *app) segmentRow(s network.Segment, w int, cursor bool) string {
 	g := &a.glyphs.cells
 	count := func(n int, mark string, style lipgloss.Style) cell {
 		if n == 0 {
-			return cell{text: "      "}
+			return cell{text: "     "}
 		}
-		return cell{text: fmt.Sprintf(" %3d %s", n, mark), style: style}
+		return cell{text: fmt.Sprintf(" %2d %s", n, mark), style: style}
 	}
 	state, style := "open", a.styles.warn
 	if s.Finding == nil {
@@ -105,7 +105,7 @@ func (a *app) segmentRow(s network.Segment, w int, cursor bool) string {
 		state, style = "staged", a.styles.good.Bold(true)
 	}
 	right := []cell{count(s.Kept, g[network.Proven], a.styles.good), count(s.Guessed, g[network.Guess], a.styles.warn)}
-	if w >= roomy {
+	if w >= 2*(4*5+8) { // the right of a row is at most half of it
 		right = append(right, count(s.Decided, g[network.Kept], a.styles.good.Bold(true)), count(s.Cut, g[network.Cut], a.styles.bad.Bold(true)))
 	}
 	right = append(right, cell{text: fmt.Sprintf(" %6s ", state), style: style})

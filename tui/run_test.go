@@ -201,19 +201,16 @@ func TestRunNetwork(t *testing.T) {
 		term.typed("y")
 	}
 	term.wait("done in")
-	policies := fixes.Objects[*networkingv1.NetworkPolicy](inv, "market")
-	names := ""
-	for _, p := range policies {
-		names += p.Name + " "
+	denied, cut := false, true
+	for _, p := range fixes.Objects[*networkingv1.NetworkPolicy](inv, "market") {
+		denied = denied || p.Name == "default-deny"
+		cut = cut && (p.Name != "allow-catalogue-db" || len(p.Spec.Ingress) == 0)
 	}
-	if !strings.Contains(names, "default-deny") || strings.Contains(names, "allow-catalogue-db") {
-		t.Errorf("written are %s", names)
+	if !denied || !cut {
+		t.Errorf("denied %v, cut %v", denied, cut)
 	}
 	term.typed("r").wait("findings in").typed("N").wait("closed")
 	term.typed("q")
-	if strings.Contains(term.wait("").text(), "Quit?") {
-		term.typed("y")
-	}
 	if err := term.end(); err != nil {
 		t.Error(err)
 	}
