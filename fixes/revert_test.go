@@ -41,7 +41,7 @@ func fullPlans(t *testing.T) map[string][]fixes.Change {
 		inv.Live, inv.ServerMinor = true, 37
 		inv.AllowRecreate(func(fixes.Ref) bool { return true })
 		for _, kind := range append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindConfigMap, fixes.KindSecret, fixes.KindServiceAccount, fixes.KindService,
-			fixes.KindRole, fixes.KindRoleBinding, fixes.KindClusterRole, fixes.KindClusterRoleBinding) {
+			fixes.KindRole, fixes.KindRoleBinding, fixes.KindClusterRole, fixes.KindClusterRoleBinding, fixes.KindNetworkPolicy) {
 			for i, obj := range inv.List(kind) {
 				if obj.GetUID() == "" {
 					obj.SetUID(types.UID(fmt.Sprint("uid-", kind.Resource, i)))

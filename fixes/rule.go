@@ -124,6 +124,9 @@ type Rule struct {
 	Kinds []Kind
 	// Phase orders the rule's fixes among others.
 	Phase Phase
+	// Connections says that the rule looks at connections, so that it judges
+	// again when the user has decided about one; see [Result.Decide].
+	Connections bool
 	// Enforces says that the fix is an admission policy, which --enforce lets
 	// deny.
 	Enforces bool

@@ -7,6 +7,9 @@ type Wishes struct {
 	Admission AdmissionPolicy
 	// Strictness says which connections network policies keep.
 	Strictness Strictness
+	// Decisions are about single connections; who has an inventory does not
+	// change them.
+	Decisions []Decision
 	// Exec says who is to have exec where, once nobody has it everywhere.
 	Exec []ExecGrant
 	Logs LogPolicy

@@ -32,6 +32,7 @@ type Flags struct {
 	Rules, Skip, Categories, Threats []string
 	Severity                         string
 	Strictness                       string
+	Decisions                        decisionFlags
 
 	Output string
 	FailOn string
@@ -151,9 +152,10 @@ func (f *Flags) addSource(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.Demo, "demo", false, "A small vulnerable shop inside the program; nothing else is needed.")
 }
 
-// addStrictness adds the flag that says what network policies keep.
+// addStrictness adds the flags that say what network policies keep.
 func (f *Flags) addStrictness(fs *pflag.FlagSet) {
 	fs.StringVar(&f.Strictness, "strictness", f.Strictness, "What network policies keep: connections that objects name (proven), suggest (inferred), or all within a namespace (namespace).")
+	f.Decisions.addTo(fs)
 }
 
 // The values of --dry-run.
@@ -190,7 +192,7 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
 		Yes: f.Yes, Managed: f.IncludeManaged,
 	}
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err

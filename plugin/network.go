@@ -82,14 +82,9 @@ func (o *Options) printMatrix(ctx context.Context, format string) error {
 	if result == nil {
 		return err
 	}
-	after := result.Inventory.Draft()
-	for _, f := range result.Findings {
-		if f.Rule.ID != network.RuleNoDefaultDeny || f.Fix().Edit == nil {
-			continue
-		}
-		if err := f.Fix().Edit(after); err != nil {
-			return err
-		}
+	after, closeErr := network.CloseAll(result)
+	if closeErr != nil {
+		return closeErr
 	}
 	m := network.Compare(result.Inventory, after.Inventory, o.Namespace)
 	write := map[string]func(io.Writer, network.Matrix) error{

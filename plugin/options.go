@@ -57,6 +57,8 @@ type Options struct {
 
 	// Wishes are what the user asks of fixes.
 	fixes.Wishes
+	// decisions are about single connections; the user may change them.
+	decisions *decisionList
 
 	Now func() time.Time
 
@@ -147,6 +149,7 @@ func (o *Options) connect() error {
 // some manifests could not be read.
 func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
 	judged := source.Judged{Source: o.source, Wishes: o.Wishes}
+	judged.Decisions = o.decisions.get()
 	result, err := source.Scan(ctx, judged, o.facts, o.Rules, func(p fixes.Progress) {
 		if report != nil {
 			p.Found, _ = o.choose(nil, p.Found)
@@ -157,6 +160,9 @@ func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes
 		err = connectionError(err, o.cluster.Host(), o.Context)
 	}
 	if result != nil {
+		if wrong := o.decisions.check(result); wrong != nil {
+			return nil, wrong
+		}
 		result.Findings, result.Others = o.choose(result.Inventory, result.Findings)
 	}
 	return result, err

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/network"
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
 	"github.com/kubectl-harden/kubectl-harden/plugin/export"
 	"github.com/kubectl-harden/kubectl-harden/plugin/report"
@@ -22,6 +24,7 @@ func (o *Options) runTUI(ctx context.Context) error {
 		Scan:    o.scan,
 		Export:  o.exportPlan,
 		Command: o.command,
+		Decide:  o.decisions.put, NetworkCommand: o.networkCommand,
 		NoColor: !color(o.Out),
 		ASCII:   asciiLocale(),
 	}
@@ -53,19 +56,38 @@ func (o *Options) exportPlan(_ context.Context, plan *fixes.Plan, dir string) (s
 
 // command returns the command line that shows a finding's fix.
 func (o *Options) command(f *fixes.Finding) string {
+	args := o.commandSource(f.Object.Namespace)
+	args = append(args, "--rule", f.Rule.ID, "--fix", "--dry-run", "--confidence", fixes.Review.String())
+	if f.Rule.Connections {
+		args = append(args, o.decisions.args()...)
+	}
+	return fixes.Clean(strings.Join(args, " "))
+}
+
+// networkCommand returns the command line that shows the policies that close
+// namespaces, as the user wants them.
+func (o *Options) networkCommand() string {
+	source := o.commandSource(o.Namespace)
+	// The decisions first: they are what is looked for, and a screen is narrow.
+	args := slices.Concat(source[:2], o.decisions.args(), source[2:],
+		[]string{"--rule", network.RuleNoDefaultDeny, "--fix", "--dry-run", "--confidence", fixes.Review.String()})
+	return fixes.Clean(strings.Join(args, " "))
+}
+
+// commandSource begins a command line with what it looks at.
+func (o *Options) commandSource(namespace string) []string {
 	args := []string{"kubectl", Name}
 	switch {
+	case o.Context == "demo" && o.cluster == nil:
+		return append(args, "--demo")
 	case o.cluster == nil:
-		args = append(args, "-f", strings.Join(strings.Split(o.Scope, ", "), " -f "))
-		if o.Context == "demo" {
-			args = []string{"kubectl", Name, "--demo"}
-		}
-	case f.Object.Namespace != "":
-		args = append(args, "--context", o.Context, "-n", f.Object.Namespace)
-	default:
-		args = append(args, "--context", o.Context)
+		return append(args, "-f", strings.Join(strings.Split(o.Scope, ", "), " -f "))
 	}
-	return fixes.Clean(strings.Join(append(args, "--rule", f.Rule.ID, "--fix", "--dry-run", "--confidence", fixes.Review.String()), " "))
+	args = append(args, "--context", o.Context)
+	if namespace != "" {
+		args = append(args, "-n", namespace)
+	}
+	return args
 }
 
 // asciiLocale reports whether the locale is one whose terminals may not show

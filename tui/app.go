@@ -17,6 +17,8 @@ const (
 	findingsScreen screen = iota
 	planScreen
 	applyScreen
+	namespacesScreen
+	matrixScreen
 )
 
 // app is the one model of the program.
@@ -49,6 +51,7 @@ type app struct {
 	previews previews
 	context  int // index in contexts
 
+	net    netView
 	plan   planView
 	canary bool // asked for; the plan may have nothing to try
 	apply  applyView
@@ -89,6 +92,9 @@ func newApp(ctx context.Context, s Session, o options) *app {
 		findingsScreen: findingsKeys(),
 		planScreen:     planKeys(),
 		applyScreen:    applyKeys(),
+
+		namespacesScreen: namespacesKeys(),
+		matrixScreen:     matrixKeys(),
 	}
 	return a
 }
@@ -104,7 +110,7 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := a.take(msg)
 	a.leaveBehind()
 	a.measure()
-	return a, tea.Batch(cmd, a.lookUp())
+	return a, tea.Batch(cmd, a.lookUp(), a.lookUpNetwork())
 }
 
 func (a *app) take(msg tea.Msg) tea.Cmd {
@@ -123,6 +129,8 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 		a.onScanDone(msg)
 	case previewDone:
 		a.previews.done(msg)
+	case netDone:
+		a.onNetDone(msg)
 	case planDone:
 		return a.onPlanDone(msg)
 	case planDiff:
@@ -209,6 +217,10 @@ func (a *app) measure() {
 		a.measurePlan()
 	case applyScreen:
 		a.measureApply()
+	case namespacesScreen:
+		a.measureNamespaces()
+	case matrixScreen:
+		a.measureMatrix()
 	}
 }
 
@@ -222,7 +234,7 @@ func (a *app) View() tea.View {
 
 // busy reports whether something goes on that takes time.
 func (a *app) busy() bool {
-	return a.scan.running || a.plan.composing || a.plan.check.running || a.apply.running || a.apply.undoing.cancel != nil
+	return a.scan.running || a.net.making || a.plan.composing || a.plan.check.running || a.apply.running || a.apply.undoing.cancel != nil
 }
 
 type tick struct{}

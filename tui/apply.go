@@ -200,7 +200,7 @@ func (a *app) onApplyDone(msg applyDone) {
 	v.result = a.sumUp()
 	a.overlay, a.notice = nil, notice{} // a question whether to stop has no point any more
 	if msg.err == nil && !v.undo {
-		a.saved = v.version
+		a.saved, a.net.saved = v.version, a.net.version
 	}
 	r := v.rows[v.scroll.cursor]
 	switch worst, found := v.worst(); {

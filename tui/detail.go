@@ -73,7 +73,7 @@ func (a *app) measureDetail() {
 		a.detail.set(subject, key, h, func() (string, []string) { return a.groupDetail(r.group, w) })
 	default:
 		it := &a.list.items[r.item]
-		key := previewKey{a.scan.number, r.item, it.shown}
+		key := previewKey{a.scan.number, r.item, it.shown, a.net.made}
 		a.detail.set(key, finding{key, a.dec.taken[r.item], a.previews.version, a.context, a.scan.running, w}, h,
 			func() (string, []string) { return a.findingDetail(r.item, w) })
 	}

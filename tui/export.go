@@ -57,7 +57,7 @@ func (a *app) onExportDone(msg exportDone) {
 		a.overlay = &message{title: "Export failed", text: strings.Split(fixes.CleanLines(msg.err.Error()), "\n")}
 		return
 	}
-	a.saved = msg.version
+	a.saved, a.net.saved = msg.version, a.net.version
 	summary := fixes.CleanLines(strings.TrimSpace(msg.summary))
 	if summary == "" {
 		summary = "exported"

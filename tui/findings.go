@@ -37,6 +37,7 @@ func findingsKeys() []binding {
 			run: do((*app).startFilter)},
 		{keys: []string{"o"}, short: "group", help: "group by rule, namespace, object or threat", group: toLook,
 			off: (*app).noFindings, run: do((*app).nextGrouping)},
+		networkKey("network"),
 		{keys: []string{"enter", "right", "l"}, label: "enter", help: "open the group, or go to the details", group: toMove,
 			run: do((*app).enter)},
 		{keys: []string{"left", "h"}, label: "left, h", help: "back to the list, or close the group", group: toMove,

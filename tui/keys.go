@@ -157,6 +157,10 @@ func (a *app) scroller() *scroller {
 		return &a.plan.scroll
 	case applyScreen:
 		return &a.apply.scroll
+	case namespacesScreen:
+		return &a.net.spaces
+	case matrixScreen:
+		return a.net.scroller(a.lay)
 	}
 	return &a.list.scroll
 }
@@ -187,6 +191,14 @@ func (a *app) quit() tea.Cmd {
 			title: "Quit?",
 			text: []string{plural(a.dec.count, "fix", "fixes") + " staged, neither applied nor exported: quitting forgets " +
 				map[bool]string{true: "it", false: "them"}[a.dec.count == 1] + "."},
+			answers: []reply{{"y", "quit", func(*app) tea.Cmd { return tea.Quit }}},
+		}
+		return nil
+	}
+	if len(a.net.past) > 0 && a.net.version != a.net.saved && a.dec.count == 0 {
+		a.overlay = &confirm{
+			title:   "Quit?",
+			text:    []string{plural(len(a.net.decisions), "decision") + " about connections: quitting forgets them. y in the network copies the command line that has them."},
 			answers: []reply{{"y", "quit", func(*app) tea.Cmd { return tea.Quit }}},
 		}
 		return nil

@@ -56,6 +56,10 @@ func (l *layout) fit(s screen, detail bool) {
 		body--
 	}
 	body = max(body, 1)
+	if s == matrixScreen {
+		l.fitMatrix(body)
+		return
+	}
 	switch {
 	case l.w >= sideBySide:
 		l.arrange = side
@@ -71,6 +75,21 @@ func (l *layout) fit(s screen, detail bool) {
 	default:
 		l.arrange = single
 		l.left, l.right = size{l.w, body}, size{l.w, body}
+	}
+}
+
+// fitMatrix gives a matrix most of the screen, and its details a side of it, or
+// some lines below.
+func (l *layout) fitMatrix(body int) {
+	switch {
+	case l.w >= 120:
+		w := min(max(l.w*30/100, 40), 64)
+		l.arrange, l.left, l.right = side, size{l.w - w - 2, body}, size{w, body}
+	case l.h >= 18:
+		h := min(max(body/3, 5), 9)
+		l.arrange, l.left, l.right = stack, size{l.w, body - 1 - h}, size{l.w, h}
+	default:
+		l.arrange, l.left, l.right = single, size{l.w, body}, size{l.w, body}
 	}
 }
 
@@ -96,6 +115,10 @@ func (a *app) lines() []string {
 		left, right, status = a.planPanes()
 	case applyScreen:
 		left, right, status = a.applyPanes()
+	case namespacesScreen:
+		left, right, status = a.namespacesPanes()
+	case matrixScreen:
+		left, right, status = a.matrixPanes()
 	}
 	left.focused, right.focused = !a.inDetail, a.inDetail
 	var out []string
@@ -244,6 +267,12 @@ func (a *app) header() string {
 	if a.screen == planScreen {
 		where, count = "plan", plural(len(a.plan.changes()), "object")
 	}
+	switch a.screen {
+	case namespacesScreen:
+		where, count = "network", ""
+	case matrixScreen:
+		where, count = "network", fixes.Clean(a.net.namespace)
+	}
 	if a.dec.count > 0 {
 		staged = a.styles.bold.Render(staged)
 	}
@@ -277,6 +306,8 @@ func (a *app) headerRight() string {
 		return join(" ", a.apply.soFar(a.glyphs.dot), a.spinner(), "")
 	case a.screen == applyScreen && a.apply.undoing.cancel != nil:
 		return join(" ", "planning the undo", a.spinner(), "")
+	case a.net.making && (a.screen == namespacesScreen || a.screen == matrixScreen):
+		return join(" ", "making the policies", a.spinner(), "")
 	case a.plan.composing && a.screen == planScreen:
 		return join(" ", "composing", a.spinner(), "")
 	case a.plan.check.running && a.screen == planScreen:

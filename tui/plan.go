@@ -42,6 +42,9 @@ func (a *app) cannotPlan() string {
 	if a.applied {
 		return "the cluster has changed since the scan; r scans again"
 	}
+	if a.net.behind() {
+		return "your decision is being worked in"
+	}
 	return when(a.dec.count == 0, "nothing is staged: space stages a fix, S all safe ones")
 }
 
@@ -202,6 +205,7 @@ func planKeys() []binding {
 		{keys: []string{"c"}, short: "context", help: "more or less around each change", group: toLook, run: do((*app).nextContext)},
 		{keys: []string{"n"}, help: "to the next change that the server refuses or warns of", group: toMove,
 			off: (*app).nothingRemarked, run: do((*app).nextRemark)},
+		networkKey(""),
 		{keys: []string{"r"}, help: "scan again", group: toAct, run: func(a *app) tea.Cmd {
 			a.screen, a.inDetail = findingsScreen, false
 			return a.startScan()

@@ -13,6 +13,7 @@ type previewKey struct {
 	scan int
 	item int32
 	fix  int8
+	net  int // version of the decisions about connections
 }
 
 type preview struct {
@@ -62,7 +63,7 @@ func (a *app) previewWanted() (previewKey, *fixes.Fix, bool) {
 	if fix == nil || fix.Edit == nil {
 		return previewKey{}, nil, false
 	}
-	return previewKey{a.scan.number, id, it.shown}, fix, true
+	return previewKey{a.scan.number, id, it.shown, a.net.made}, fix, true
 }
 
 // lookUpPreview makes the diff that is wanted and not there.

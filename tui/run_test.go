@@ -18,9 +18,11 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/catalog"
+	"github.com/kubectl-harden/kubectl-harden/fixes/fixestest"
 )
 
 // terminal is a pseudo-terminal with an emulator behind it, on which the real
@@ -175,6 +177,39 @@ func TestRun(t *testing.T) {
 	}
 	term.wait("done in")
 	term.typed("r").wait("findings in", "0 staged")
+	term.typed("q")
+	if err := term.end(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRunNetwork decides about connections, and applies: the policies that are
+// written follow, and so does the next scan.
+func TestRunNetwork(t *testing.T) {
+	s := networkSession(t, market)
+	inv := fixestest.Load(t, market)
+	inv.Live = true
+	s.Scan, s.Apply = scanOf(func() *fixes.Inventory { return inv }, catalog.Rules()), applyAll(inv)
+	s.Check, s.PlanUndo = nil, nil
+	term := newTerminal(t, 140, 40).start(t.Context(), s, WithoutAnimation()).wait("findings in")
+	term.typed("N").wait("namespaces", "market").typed("\r").wait("who connects to whom", "open now")
+	term.typed("o").wait("proven").typed("j ").wait("cut by you", "--cut market/catalogue:market/catalogue-db:3306")
+	term.typed("s").wait("1 staged").typed("p").wait("verified", "default-deny").typed("a").wait("Apply to prod?")
+	if strings.Contains(term.text(), "Type prod") {
+		term.typed("prod\r")
+	} else {
+		term.typed("y")
+	}
+	term.wait("done in")
+	denied, cut := false, true
+	for _, p := range fixes.Objects[*networkingv1.NetworkPolicy](inv, "market") {
+		denied = denied || p.Name == "default-deny"
+		cut = cut && (p.Name != "allow-catalogue-db" || len(p.Spec.Ingress) == 0)
+	}
+	if !denied || !cut {
+		t.Errorf("denied %v, cut %v", denied, cut)
+	}
+	term.typed("r").wait("findings in").typed("N").wait("closed")
 	term.typed("q")
 	if err := term.end(); err != nil {
 		t.Error(err)

@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -57,8 +58,12 @@ func (a *app) startScan() tea.Cmd {
 	a.scan = scan{number: a.scan.number + 1, running: true, feed: f, started: a.opts.now()}
 	a.applied = false
 	number, jobs, look := a.scan.number, &a.jobs, a.session.Scan
+	decided, decisions := a.net.version > 0, a.net.decisions
 	run := func() tea.Msg {
 		result, err := look(f.ctx, f.put)
+		if err == nil && result != nil && decided && !slices.Equal(result.Inventory.Decisions, decisions) {
+			result = result.Decide(decisions)
+		}
 		if err == nil && result == nil {
 			err = errors.New("the scan gave no result")
 		}
@@ -117,11 +122,11 @@ func (a *app) onScanDone(msg scanDone) {
 		a.say(bad, "scan failed: "+fixes.Clean(firstLine(msg.err.Error()))+"; r scans again")
 		return
 	}
+	if a.net.version == 0 {
+		a.net.decisions = msg.result.Inventory.Decisions // of flags
+	}
+	a.takeFindings(msg.items, msg.result)
 	l := a.list
-	a.growTo(l.add(msg.items))
-	l.only(msg.result.Findings)
-	a.dec.forget(l.order)
-	l.refilter()
 	// A list that fits the screen needs no folding.
 	if !a.touched && len(l.order)+len(l.groups[l.by]) <= l.scroll.h {
 		l.openAll(true, &a.dec)
@@ -134,6 +139,14 @@ func (a *app) onScanDone(msg scanDone) {
 		return
 	}
 	a.say(info, text)
+}
+
+// takeFindings makes the list hold just the findings of a result.
+func (a *app) takeFindings(items []item, result *fixes.Result) {
+	a.growTo(a.list.add(items))
+	a.list.only(result.Findings)
+	a.dec.forget(a.list.order)
+	a.list.refilter()
 }
 
 // addItems puts findings on the list while a scan runs.

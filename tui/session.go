@@ -56,6 +56,12 @@ type Session struct {
 	// Command returns the command line that shows a finding's fix without the
 	// UI, for copying. It may be nil.
 	Command func(*fixes.Finding) string
+	// Decide is told, at once, what the user has decided about connections, so
+	// that the next scan knows it. It may be nil.
+	Decide func([]fixes.Decision)
+	// NetworkCommand returns the command line that shows the network policies as
+	// the user has decided, for copying. It may be nil.
+	NetworkCommand func() string
 	// NoColor asks for a screen without colours; bold and reverse stay.
 	NoColor bool
 	// ASCII asks for marks and lines that every font and locale has.

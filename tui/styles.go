@@ -4,6 +4,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/network"
 )
 
 // styles are the looks of the screen. The palette is the sixteen colours that
@@ -45,7 +46,8 @@ type glyphs struct {
 	teeDown, teeUp              string
 	corners                     [4]string // from the top left, by rows
 	more, dot, ellipsis, asking string
-	restarts, back              string
+	restarts, back, arrow       string
+	cells                       [network.Cut + 1]string
 	spinner                     []string
 }
 
@@ -54,7 +56,11 @@ var unicodeGlyphs = glyphs{
 	staged: "✓", unstaged: "·", none: "-",
 	horizontal: "─", vertical: "│", teeDown: "┬", teeUp: "┴",
 	corners: [4]string{"╭", "╮", "╰", "╯"},
-	more:    "↓", dot: "·", ellipsis: "…", asking: "…", restarts: "↻", back: "↩",
+	more:    "↓", dot: "·", ellipsis: "…", asking: "…", restarts: "↻", back: "↩", arrow: "→",
+	cells: [...]string{
+		network.Closed: " ", network.Lost: "·", network.Open: "~", network.Blocked: "!", network.Guess: "○", network.Inferred: "◐",
+		network.Proven: "●", network.Seen: "◆", network.Kept: "✓", network.Cut: "✗",
+	},
 	spinner: []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"},
 }
 
@@ -63,7 +69,11 @@ var asciiGlyphs = glyphs{
 	staged: "*", unstaged: ".", none: "-",
 	horizontal: "-", vertical: "|", teeDown: "+", teeUp: "+",
 	corners: [4]string{"+", "+", "+", "+"},
-	more:    "v", dot: "-", ellipsis: "~", asking: ".", restarts: "@", back: "<",
+	more:    "v", dot: "-", ellipsis: "~", asking: ".", restarts: "@", back: "<", arrow: "->",
+	cells: [...]string{
+		network.Closed: " ", network.Lost: ".", network.Open: "~", network.Blocked: "!", network.Guess: "?", network.Inferred: "i",
+		network.Proven: "P", network.Seen: "S", network.Kept: "*", network.Cut: "x",
+	},
 	spinner: []string{"|", "/", "-", "\\"},
 }
 

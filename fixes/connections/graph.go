@@ -27,11 +27,13 @@ const (
 	Proven
 	// Seen: it was observed.
 	Seen
+	// Decided: the user said so.
+	Decided
 )
 
 // String returns the certainty's name.
 func (c Certainty) String() string {
-	return [...]string{"", "guessed", "inferred", "proven", "seen"}[c]
+	return [...]string{"", "guessed", "inferred", "proven", "seen", "decided"}[c]
 }
 
 // Place is what an end of a link is, where it is no workload.
@@ -101,14 +103,20 @@ func (p Port) String() string {
 
 // Reason says why a link is believed, or where it was looked for in vain.
 type Reason struct {
-	// Object and Path are where it is written.
+	// Object and Path are where it is written. There is no object where the user
+	// has decided.
 	Object fixes.Ref
 	Path   string
 	Text   string
 }
 
 // String returns "env DB_HOST names Service db (Deployment shop/web)".
-func (r Reason) String() string { return r.Text + " (" + r.Object.String() + ")" }
+func (r Reason) String() string {
+	if r.Object == (fixes.Ref{}) {
+		return r.Text
+	}
+	return r.Text + " (" + r.Object.String() + ")"
+}
 
 // Link is a connection that one end opens to another.
 type Link struct {
@@ -133,6 +141,8 @@ type Graph struct {
 	Blocked []Link
 	// API is where the Kubernetes API is.
 	API API
+	// Cut are what would be links, had the user not decided to cut them.
+	Cut []Link
 
 	names    *names
 	index    map[string]int // of Links, by ends and ports
@@ -214,9 +224,18 @@ func Kinds() []fixes.Kind {
 }
 
 // Find returns the connections that an inventory's objects speak of, with as
-// many guesses as its Strictness allows. It is kept with the inventory.
+// many guesses as its Strictness allows, and as its Decisions want it. It is
+// kept with the inventory.
 func Find(inv *fixes.Inventory) *Graph {
-	return fixes.Memo(inv, Kinds(), find)
+	return deciderOf(inv).with(inv.Decisions)
+}
+
+// Told returns the connections as [Find] does, but as if nobody had decided
+// anything.
+func Told(inv *fixes.Inventory) *Graph { return deciderOf(inv).told }
+
+func deciderOf(inv *fixes.Inventory) *decider {
+	return fixes.Memo(inv, Kinds(), func(inv *fixes.Inventory) *decider { return &decider{told: find(inv)} })
 }
 
 func find(inv *fixes.Inventory) *Graph {
@@ -241,12 +260,18 @@ func find(inv *fixes.Inventory) *Graph {
 	g.observe(flows, names)
 	g.guess(names, inv.Strictness)
 	g.doubt(flows)
-	links := g.Links
-	slices.SortStableFunc(links, func(a, b Link) int {
-		return cmp.Or(compareEnds(a.From, b.From), compareEnds(a.To, b.To), slices.CompareFunc(a.Ports, b.Ports, comparePorts))
-	})
-	g.replace(links)
+	g.order()
 	return g
+}
+
+func (g *Graph) order() {
+	links := g.Links
+	slices.SortStableFunc(links, compareLinks)
+	g.replace(links)
+}
+
+func compareLinks(a, b Link) int {
+	return cmp.Or(compareEnds(a.From, b.From), compareEnds(a.To, b.To), slices.CompareFunc(a.Ports, b.Ports, comparePorts))
 }
 
 func compareEnds(a, b End) int {

@@ -285,7 +285,7 @@ func (p adminObjectProtocol) compile() (out adminPort, known bool) {
 	return out, true
 }
 
-func (r adminRule) matches(other Peer, c Connection) bool {
+func (r adminRule) matches(other *Peer, c *Connection) bool {
 	if r.all {
 		return true
 	}
@@ -293,7 +293,7 @@ func (r adminRule) matches(other Peer, c Connection) bool {
 		(len(r.ports) == 0 || slices.ContainsFunc(r.ports, func(p adminPort) bool { return p.opens(c) }))
 }
 
-func (p adminPeer) matches(other Peer) bool {
+func (p adminPeer) matches(other *Peer) bool {
 	switch {
 	case p.namespaces != nil:
 		return other.pod() && p.namespaces.Matches(other.NamespaceLabels) && (p.pods == nil || p.pods.Matches(other.Labels))
@@ -321,7 +321,7 @@ func domainMatches(domain, host string) bool {
 	return host == domain
 }
 
-func (p adminPort) opens(c Connection) bool {
+func (p adminPort) opens(c *Connection) bool {
 	if p.name != "" {
 		return c.To.declares(p.name, c)
 	}

@@ -187,18 +187,51 @@ type Verdict struct {
 // Judge says whether a connection is allowed, and by what. A pod always
 // reaches itself.
 func (p *Policies) Judge(c Connection) Verdict {
-	if c.From.same(c.To) {
-		return Verdict{Allowed: true}
-	}
-	c.Protocol = cmp.Or(c.Protocol, corev1.ProtocolTCP)
-	out := p.decide(networkingv1.PolicyTypeEgress, c.From, c.To, c)
-	in := p.decide(networkingv1.PolicyTypeIngress, c.To, c.From, c)
-	return Verdict{Allowed: out.allowed && in.allowed, Egress: out.policies, Ingress: in.policies,
-		EgressAdmin: out.admin, IngressAdmin: in.admin}
+	return Judge(p.Endpoint(c.From), p.Endpoint(c.To), c.Protocol, c.Port)
 }
 
 // Allows reports whether a connection is allowed.
 func (p *Policies) Allows(c Connection) bool { return p.Judge(c).Allowed }
+
+// Endpoint is a peer with the policies that select it, looked up once for many
+// questions.
+type Endpoint struct {
+	Peer
+	ingress, egress []side
+	admin           tiers
+}
+
+// Endpoint looks up which policies select a peer.
+func (p *Policies) Endpoint(peer Peer) Endpoint {
+	e := Endpoint{Peer: peer}
+	if !peer.pod() {
+		return e
+	}
+	selecting := func(all []side) (out []side) {
+		for _, s := range all {
+			if s.pods.Matches(peer.Labels) {
+				out = append(out, s)
+			}
+		}
+		return out
+	}
+	e.ingress, e.egress = selecting(p.ingress[peer.Namespace]), selecting(p.egress[peer.Namespace])
+	e.admin = p.admin.about(peer)
+	return e
+}
+
+// Judge says whether a connection between two endpoints is allowed, and by
+// what, as [Policies.Judge] does.
+func Judge(from, to Endpoint, protocol corev1.Protocol, port int32) Verdict {
+	if from.same(to.Peer) {
+		return Verdict{Allowed: true}
+	}
+	c := Connection{From: from.Peer, To: to.Peer, Protocol: cmp.Or(protocol, corev1.ProtocolTCP), Port: port}
+	out := from.decide(networkingv1.PolicyTypeEgress, &c.To, &c)
+	in := to.decide(networkingv1.PolicyTypeIngress, &c.From, &c)
+	return Verdict{Allowed: out.allowed && in.allowed, Egress: out.policies, Ingress: in.policies,
+		EgressAdmin: out.admin, IngressAdmin: in.admin}
+}
 
 // decision is a verdict of one side.
 type decision struct {
@@ -207,54 +240,51 @@ type decision struct {
 	admin    *AdminPolicy
 }
 
-// decide judges one side: own is the pod whose policies are asked, other the
-// peer at the other end. The administrators' first tier comes first. Then
+// decide judges one side by the policies that select the pod there; other is
+// the peer at the other end. The administrators' first tier comes first. Then
 // NetworkPolicies decide for the pods that they isolate; for the others, the
 // second tier does.
-func (p *Policies) decide(direction networkingv1.PolicyType, own, other Peer, c Connection) decision {
-	if !own.pod() {
-		return decision{allowed: true}
-	}
-	if action, by := p.admin.decide(AdminTier, direction, own, other, c); action != Pass {
+func (e *Endpoint) decide(direction networkingv1.PolicyType, other *Peer, c *Connection) decision {
+	if action, by := e.admin.decide(AdminTier, direction, other, c); action != Pass {
 		return decision{allowed: action == Accept, admin: by}
 	}
-	sides := p.ingress
+	sides := e.ingress
 	if direction == networkingv1.PolicyTypeEgress {
-		sides = p.egress
+		sides = e.egress
 	}
-	if allowed, by := union(sides[own.Namespace], own, other, c); len(by) > 0 {
+	if len(sides) > 0 {
+		allowed, by := union(sides, other, c)
 		return decision{allowed: allowed, policies: by}
 	}
-	if action, by := p.admin.decide(BaselineTier, direction, own, other, c); action != Pass {
+	if action, by := e.admin.decide(BaselineTier, direction, other, c); action != Pass {
 		return decision{allowed: action == Accept, admin: by}
 	}
 	return decision{allowed: true}
 }
 
-// union asks the NetworkPolicies of a namespace: they add up, one that allows
-// is enough. It returns those that decided, none where none isolates the pod.
-func union(sides []side, own, other Peer, c Connection) (bool, []*networkingv1.NetworkPolicy) {
-	var isolating []*networkingv1.NetworkPolicy
-	for _, s := range sides {
-		if !s.pods.Matches(own.Labels) {
-			continue
-		}
+// union asks the NetworkPolicies that isolate a pod: they add up, one that
+// allows is enough. It returns those that decided.
+func union(selecting []side, other *Peer, c *Connection) (bool, []*networkingv1.NetworkPolicy) {
+	for _, s := range selecting {
 		if slices.ContainsFunc(s.rules, func(r rule) bool { return r.allows(s.policy.Namespace, other, c) }) {
 			return true, []*networkingv1.NetworkPolicy{s.policy}
 		}
+	}
+	var isolating []*networkingv1.NetworkPolicy
+	for _, s := range selecting {
 		isolating = append(isolating, s.policy)
 	}
 	return false, isolating
 }
 
-func (r rule) allows(namespace string, other Peer, c Connection) bool {
+func (r rule) allows(namespace string, other *Peer, c *Connection) bool {
 	if len(r.peers) > 0 && !slices.ContainsFunc(r.peers, func(p peer) bool { return p.matches(namespace, other) }) {
 		return false
 	}
 	return len(r.ports) == 0 || slices.ContainsFunc(r.ports, func(p networkingv1.NetworkPolicyPort) bool { return opens(p, c) })
 }
 
-func (p peer) matches(namespace string, other Peer) bool {
+func (p peer) matches(namespace string, other *Peer) bool {
 	if p.block.IsValid() {
 		return slices.ContainsFunc(other.Addrs, func(addr netip.Addr) bool {
 			addr = addr.Unmap().WithZone("")
@@ -276,7 +306,7 @@ func (p peer) matches(namespace string, other Peer) bool {
 // opens reports whether a port of a rule is that of a connection. A name is
 // looked up in the pod that is connected to; where nothing declares it, it
 // opens nothing.
-func opens(port networkingv1.NetworkPolicyPort, c Connection) bool {
+func opens(port networkingv1.NetworkPolicyPort, c *Connection) bool {
 	protocol := corev1.ProtocolTCP
 	if port.Protocol != nil {
 		protocol = *port.Protocol
@@ -295,7 +325,7 @@ func opens(port networkingv1.NetworkPolicyPort, c Connection) bool {
 }
 
 // declares reports whether a pod gives a connection's port a name.
-func (p Peer) declares(name string, c Connection) bool {
+func (p Peer) declares(name string, c *Connection) bool {
 	return p.pod() && slices.ContainsFunc(p.Ports, func(d corev1.ContainerPort) bool {
 		return d.Name == name && cmp.Or(d.Protocol, corev1.ProtocolTCP) == c.Protocol && d.ContainerPort == c.Port
 	})

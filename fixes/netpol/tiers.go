@@ -32,13 +32,23 @@ func (p *AdminPolicy) rules(direction networkingv1.PolicyType) []adminRule {
 	return p.egress
 }
 
+// about returns the policies whose subject a pod is.
+func (t tiers) about(pod Peer) tiers {
+	out := tiers{}
+	for tier, list := range t {
+		for _, p := range list {
+			if p.subject.matches(&pod) {
+				out[tier] = append(out[tier], p)
+			}
+		}
+	}
+	return out
+}
+
 // decide returns the action of the first rule of a tier that matches, and its
 // policy; [Pass] and nil where none does.
-func (t tiers) decide(tier Tier, direction networkingv1.PolicyType, own, other Peer, c Connection) (Action, *AdminPolicy) {
+func (t tiers) decide(tier Tier, direction networkingv1.PolicyType, other *Peer, c *Connection) (Action, *AdminPolicy) {
 	for _, p := range t[tier] {
-		if !p.subject.matches(own) {
-			continue
-		}
 		for _, r := range p.rules(direction) {
 			if r.matches(other, c) {
 				return r.action, p

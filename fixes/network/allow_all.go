@@ -15,16 +15,17 @@ import (
 
 func allowAll() *fixes.Rule {
 	return &fixes.Rule{
-		ID:         "network-allow-all",
-		Category:   fixes.Network,
-		Title:      "A NetworkPolicy allows everything",
-		Severity:   fixes.Medium,
-		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure, fixes.DenialOfService},
-		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      policyKinds(),
-		Phase:      fixes.Enforce,
-		Docs:       allowAllDocs,
-		Check:      checkAllowAll,
+		ID:          "network-allow-all",
+		Category:    fixes.Network,
+		Title:       "A NetworkPolicy allows everything",
+		Severity:    fixes.Medium,
+		Threats:     []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure, fixes.DenialOfService},
+		References:  []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
+		Connections: true,
+		Kinds:       policyKinds(),
+		Phase:       fixes.Enforce,
+		Docs:        allowAllDocs,
+		Check:       checkAllowAll,
 	}
 }
 

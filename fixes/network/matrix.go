@@ -2,15 +2,10 @@ package network
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
-
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/connections"
-	"github.com/kubectl-harden/kubectl-harden/fixes/netpol"
 )
 
 // Matrix is who may connect to whom, before a plan and after it.
@@ -32,6 +27,8 @@ type Row struct {
 	Sure   connections.Certainty
 	Others int
 	Why    []connections.Reason
+	// Cut: the user has decided to cut it.
+	Cut bool
 	// Before and After tell whether it is allowed.
 	Before, After bool
 }
@@ -42,13 +39,17 @@ func Compare(before, after *fixes.Inventory, namespace string) Matrix {
 	was, is := newSimulation(before), newSimulation(after)
 	graph := connections.Find(before)
 	var m Matrix
-	for _, l := range graph.Links {
-		if l.To.Place == connections.DNS || !within(l.From, namespace) && !within(l.To, namespace) {
-			continue
+	add := func(links []connections.Link, cut bool) {
+		for _, l := range links {
+			if l.To.Place == connections.DNS || !within(l.From, namespace) && !within(l.To, namespace) {
+				continue
+			}
+			m.Rows = append(m.Rows, Row{From: l.From, To: l.To, Ports: l.Ports, Sure: l.Sure, Why: l.Why, Cut: cut,
+				Before: was.allows(l), After: is.allows(l)})
 		}
-		m.Rows = append(m.Rows, Row{From: l.From, To: l.To, Ports: l.Ports, Sure: l.Sure, Why: l.Why,
-			Before: was.allows(l), After: is.allows(l)})
 	}
+	add(graph.Links, false)
+	add(graph.Cut, true)
 	for _, to := range graph.Workloads {
 		if namespace != "" && to.Object.GetNamespace() != namespace {
 			continue
@@ -67,8 +68,8 @@ func Compare(before, after *fixes.Inventory, namespace string) Matrix {
 // that tells of it.
 func (m *Matrix) count(graph *connections.Graph, was, is *simulation, to fixes.Workload, port connections.Port) {
 	told := map[connections.End]bool{}
-	for _, l := range graph.To(connections.Of(to)) {
-		if len(l.Ports) == 0 || slices.Contains(l.Ports, port) {
+	for _, l := range slices.Concat(graph.To(connections.Of(to)), graph.Cut) {
+		if l.To == connections.Of(to) && (len(l.Ports) == 0 || slices.Contains(l.Ports, port)) {
 			told[l.From] = true
 		}
 	}
@@ -99,106 +100,4 @@ func (m *Matrix) count(graph *connections.Graph, was, is *simulation, to fixes.W
 
 func within(e connections.End, namespace string) bool {
 	return namespace == "" || e.IsWorkload() && e.Workload.Namespace == namespace
-}
-
-// simulation answers for one state of the objects.
-type simulation struct {
-	policies *netpol.Policies
-	named    []named
-	api      connections.API
-	peers    map[connections.End]netpol.Peer
-}
-
-func newSimulation(inv *fixes.Inventory) *simulation {
-	s := &simulation{policies: compilePolicies(inv), named: namedHosts(inv),
-		api: connections.Find(inv).API, peers: map[connections.End]netpol.Peer{}}
-	for _, w := range inv.Workloads("") {
-		s.peers[connections.Of(w)] = peerOf(inv, w)
-	}
-	return s
-}
-
-// allows reports whether the policies allow a link at all of its ports. Of an
-// end that is no workload only the other end's policies are asked, for an
-// address outside of all private ones.
-func (s *simulation) allows(l connections.Link) bool {
-	from, to := s.peer(l.From), s.peer(l.To)
-	ports := l.Ports
-	if l.To.Place == connections.APIServer {
-		if s.api.Exact() {
-			return s.reachesAPI(from)
-		}
-		ports = apiPorts[:1]
-	}
-	if l.From.Place == connections.APIServer && len(s.api.Sources) > 0 {
-		from.Addrs = []netip.Addr{s.api.Sources[0].Addr()}
-	}
-	if len(ports) == 0 {
-		ports = []connections.Port{{Protocol: corev1.ProtocolTCP, Number: 65_535}} // any will do
-	}
-	return !slices.ContainsFunc(ports, func(p connections.Port) bool {
-		return !s.policies.Allows(netpol.Connection{From: from, To: to, Protocol: p.Protocol, Port: p.Number}) && !s.byName(from, l.To, p)
-	})
-}
-
-// byName reports whether a policy of Cilium lets a pod reach a host by its name.
-func (s *simulation) byName(from netpol.Peer, to connections.End, port connections.Port) bool {
-	return to.Place == connections.Host && slices.ContainsFunc(s.named, func(n named) bool {
-		return n.namespace == from.Namespace && n.allow(from.Labels, to.Name, port)
-	})
-}
-
-// reachesAPI reports whether a pod reaches all addresses of the Kubernetes API.
-func (s *simulation) reachesAPI(from netpol.Peer) bool {
-	return !slices.ContainsFunc(slices.Concat(s.api.Servers, s.api.Service), func(at netip.AddrPort) bool {
-		return !s.policies.Allows(netpol.Connection{From: from, To: netpol.Peer{Addrs: []netip.Addr{at.Addr()}}, Port: int32(at.Port())})
-	})
-}
-
-func (s *simulation) peer(e connections.End) netpol.Peer {
-	if e.IsWorkload() {
-		return s.peers[e]
-	}
-	switch e.Place {
-	case connections.Pods:
-		return netpol.Peer{Namespace: e.Name, NamespaceLabels: labels.Set{corev1.LabelMetadataName: e.Name}}
-	case connections.AnyPod:
-		return netpol.Peer{Namespace: "any"} // of a namespace without labels
-	}
-	p := netpol.Peer{Addrs: addresses(e)}
-	if e.Place == connections.Host {
-		p.Host = e.Name
-	}
-	return p
-}
-
-// peerOf returns a pod of a workload.
-func peerOf(inv *fixes.Inventory, w fixes.Workload) netpol.Peer {
-	ns := w.Object.GetNamespace()
-	p := netpol.Peer{Namespace: ns, Name: w.Ref().String(), Labels: w.Meta.Labels, HostNetwork: w.Spec.HostNetwork,
-		NamespaceLabels: namespaceLabels(inv, ns)}
-	if node, ok := fixes.Lookup[*corev1.Node](inv, "", w.Spec.NodeName); ok && p.HostNetwork {
-		p.NodeLabels = labels.Set(node.Labels)
-	}
-	for c := range w.Containers() {
-		for _, port := range c.Ports {
-			port.Protocol = cmp.Or(port.Protocol, corev1.ProtocolTCP)
-			p.Ports = append(p.Ports, port)
-		}
-	}
-	return p
-}
-
-// portsOfPod returns the ports that a workload's containers declare, each once.
-func portsOfPod(w fixes.Workload) []connections.Port {
-	var out []connections.Port
-	for c := range w.Containers() {
-		for _, p := range c.Ports {
-			port := connections.Port{Protocol: cmp.Or(p.Protocol, corev1.ProtocolTCP), Number: p.ContainerPort}
-			if !slices.Contains(out, port) {
-				out = append(out, port)
-			}
-		}
-	}
-	return out
 }

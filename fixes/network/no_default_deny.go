@@ -22,11 +22,12 @@ func noDefaultDeny() *fixes.Rule {
 		Severity: fixes.Medium,
 		Threats: []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService,
 			fixes.Tampering, fixes.InformationDisclosure},
-		References: []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      policyKinds(),
-		Phase:      fixes.Enforce,
-		Docs:       noDefaultDenyDocs,
-		Check:      checkNoDefaultDeny,
+		References:  []fixes.Reference{fixes.CIS("5.3.2"), fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
+		Connections: true,
+		Kinds:       policyKinds(),
+		Phase:       fixes.Enforce,
+		Docs:        noDefaultDenyDocs,
+		Check:       checkNoDefaultDeny,
 	}
 }
 
@@ -77,7 +78,8 @@ databases; and ports for metrics, for management and for peers of a store. A fro
 that the outside reaches is not called by what is behind it.
 
 --strictness proven keeps only what objects name; namespace keeps everything within
-the namespace.
+the namespace. --keep and --cut decide about one connection (--cut
+shop/web:shop/db:5432), as does the matrix of the terminal UI.
 
 What the cluster's administrators deny to all pods of a namespace (an
 AdminNetworkPolicy, a BaselineAdminNetworkPolicy or a ClusterNetworkPolicy) counts

@@ -39,6 +39,12 @@ func (n namespace) links(graph *connections.Graph) []connections.Link {
 	return out
 }
 
+// cut returns the links of the namespace's workloads that the user has decided
+// to cut.
+func (n namespace) cut(graph *connections.Graph) []connections.Link {
+	return slices.DeleteFunc(slices.Clone(graph.Cut), func(l connections.Link) bool { return !within(l.From, n.name) && !within(l.To, n.name) })
+}
+
 // kept says how many connections are kept, and how sure they are.
 func kept(links []connections.Link) string {
 	count := map[connections.Certainty]int{}
@@ -46,7 +52,7 @@ func kept(links []connections.Link) string {
 		count[l.Sure]++
 	}
 	var parts []string
-	for _, sure := range []connections.Certainty{connections.Seen, connections.Proven, connections.Inferred, connections.Guessed} {
+	for _, sure := range []connections.Certainty{connections.Decided, connections.Seen, connections.Proven, connections.Inferred, connections.Guessed} {
 		if count[sure] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count[sure], sure))
 		}
@@ -66,7 +72,8 @@ func (n namespace) risks(p *fixes.Pass, graph *connections.Graph) []string {
 			risks = append(risks, fmt.Sprintf(format, some(list)))
 		}
 	}
-	links := n.links(graph)
+	links, cut := n.links(graph), n.cut(graph)
+	say("Cut, as you decided: %s.", linesOf(cut, func(connections.Link) bool { return true }))
 	say("Kept by guess, to be tightened: %s.", linesOf(links, func(l connections.Link) bool { return l.Sure == connections.Guessed }))
 	if open := n.ingress.open; !n.ingress.everything && len(open) > 0 {
 		say("Open to everyone who reaches the cluster: %s.", linesOf(links, func(l connections.Link) bool { return l.From.Place == connections.Anyone }))
@@ -77,7 +84,9 @@ func (n namespace) risks(p *fixes.Pass, graph *connections.Graph) []string {
 		say("Cut: connections from what runs on the host network: %s.", namesOf(n.host))
 		var webhooks []string
 		for _, w := range open {
-			if len(graph.To(connections.Of(w))) == 0 && declaresPorts(w) {
+			own := connections.Of(w)
+			decided := slices.ContainsFunc(cut, func(l connections.Link) bool { return l.To == own })
+			if len(graph.To(own)) == 0 && !decided && declaresPorts(w) {
 				webhooks = append(webhooks, nameOf(w))
 			}
 		}

@@ -13,15 +13,16 @@ import (
 
 func serviceExposed() *fixes.Rule {
 	return &fixes.Rule{
-		ID:         "service-exposed",
-		Category:   fixes.Network,
-		Title:      "A Service is open to everyone outside of the cluster",
-		Severity:   fixes.Medium,
-		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService, fixes.InformationDisclosure},
-		References: []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
-		Kinds:      connections.Kinds(),
-		Docs:       serviceExposedDocs,
-		Check:      checkServiceExposed,
+		ID:          "service-exposed",
+		Category:    fixes.Network,
+		Title:       "A Service is open to everyone outside of the cluster",
+		Severity:    fixes.Medium,
+		Threats:     []fixes.Threat{fixes.ElevationOfPrivilege, fixes.DenialOfService, fixes.InformationDisclosure},
+		References:  []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K07")},
+		Connections: true,
+		Kinds:       connections.Kinds(),
+		Docs:        serviceExposedDocs,
+		Check:       checkServiceExposed,
 	}
 }
 

@@ -21,12 +21,18 @@ import (
 type synthesis struct {
 	graph *connections.Graph
 	// cilium: what a NetworkPolicy cannot say is said in a CiliumNetworkPolicy.
-	cilium bool
-	dns    networkingv1.NetworkPolicyEgressRule
+	cilium    bool
+	dns       networkingv1.NetworkPolicyEgressRule
+	workloads map[fixes.Ref]fixes.Workload
+	selectors map[fixes.Ref]metav1.LabelSelector // as they are asked for
 }
 
 func synthesisOf(inv *fixes.Inventory) synthesis {
-	return synthesis{connections.Find(inv), writesCilium(inv), dnsRule(inv)}
+	s := synthesis{connections.Find(inv), writesCilium(inv), dnsRule(inv), map[fixes.Ref]fixes.Workload{}, map[fixes.Ref]metav1.LabelSelector{}}
+	for _, w := range s.graph.Workloads {
+		s.workloads[w.Ref()] = w
+	}
+	return s
 }
 
 // allow returns the policy that lets through, for one workload, what the graph
@@ -150,7 +156,7 @@ func (s synthesis) peers(e connections.End, namespace string) []networkingv1.Net
 	case connections.Anyone:
 		return nil
 	}
-	w, ok := s.workload(e)
+	w, ok := s.workloads[e.Workload]
 	if !ok {
 		return nil
 	}
@@ -165,22 +171,25 @@ func inside(host string) bool {
 	return slices.Contains([]string{"local", "internal", "intranet", "private", "corp", "home", "lan", "arpa"}, top)
 }
 
-func (s synthesis) workload(e connections.End) (fixes.Workload, bool) {
-	i := slices.IndexFunc(s.graph.Workloads, func(w fixes.Workload) bool { return w.Ref() == e.Workload })
-	if i < 0 {
-		return fixes.Workload{}, false
-	}
-	return s.graph.Workloads[i], true
-}
-
 // fleeting are labels that another rollout or another version changes.
 var fleeting = []string{"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index",
 	"helm.sh/chart", "app.kubernetes.io/version", "batch.kubernetes.io/controller-uid", "controller-uid", "pod-template-generation", "chart", "version", "heritage"}
 
-// selector returns a selector of a workload's pods, and as far as labels tell
+// selector returns a selector of a workload's pods, as a copy of the caller's
+// own; see choose.
+func (s synthesis) selector(w fixes.Workload) metav1.LabelSelector {
+	chosen, ok := s.selectors[w.Ref()]
+	if !ok {
+		chosen = s.choose(w)
+		s.selectors[w.Ref()] = chosen
+	}
+	return *chosen.DeepCopy()
+}
+
+// choose returns a selector of a workload's pods, and as far as labels tell
 // them apart, of no others: what its controller selects them by, which does not
 // change, or else their labels.
-func (s synthesis) selector(w fixes.Workload) metav1.LabelSelector {
+func (s synthesis) choose(w fixes.Workload) metav1.LabelSelector {
 	if own := w.Selector(); own != nil && s.exact(*own, w) {
 		return *own.DeepCopy()
 	}
