@@ -80,7 +80,8 @@ func (a *app) lookUpNetwork() tea.Cmd {
 	here := a.screen == namespacesScreen || a.screen == matrixScreen
 	stale := n.scan != a.scan.number || n.made != n.version || n.view == nil && n.err == nil
 	noGrid := a.screen == matrixScreen && n.view != nil && (n.grid == nil || n.grid.Namespace != n.namespace)
-	if !(stale && (here || n.behind() && n.scan == a.scan.number)) && !noGrid {
+	due := stale && (here || n.behind() && n.scan == a.scan.number)
+	if !due && !noGrid {
 		return nil
 	}
 	n.making = true

@@ -101,7 +101,7 @@ func (d *driver) flags() string {
 }
 
 func TestNetworkScreens(t *testing.T) {
-	for name, make := range map[string]func(*testing.T) *driver{
+	for name, start := range map[string]func(*testing.T) *driver{
 		"namespaces_100x24": func(t *testing.T) *driver { return scanned(t, networkSession(t, market), 100, 24).press("N") },
 		"namespaces_40x12":  func(t *testing.T) *driver { return scanned(t, networkSession(t, market), 40, 12).press("N") },
 		"matrix_140x30": func(t *testing.T) *driver {
@@ -117,7 +117,7 @@ func TestNetworkScreens(t *testing.T) {
 		"list_100x24": func(t *testing.T) *driver { return inMarket(t, 100, 24).press("o", "j", "j") },
 		"keys_100x44": func(t *testing.T) *driver { return inMarket(t, 100, 44).press("?") },
 	} {
-		t.Run(name, func(t *testing.T) { golden.RequireEqual(t, make(t).screenText()+"\n") })
+		t.Run(name, func(t *testing.T) { golden.RequireEqual(t, start(t).screenText()+"\n") })
 	}
 }
 

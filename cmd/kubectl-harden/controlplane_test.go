@@ -124,7 +124,7 @@ func TestControlPlaneFiles(t *testing.T) {
 			}
 		}
 	}
-	log := filepath.Join(dir, "log/audit/audit.log")
+	log := filepath.Join(dir, "log", "audit", "audit.log")
 	if err := os.MkdirAll(filepath.Dir(log), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -44,7 +45,7 @@ func TestExecGroup(t *testing.T) {
 	if r := harden(t, append(rule, "--exec-group", "enterers", "--fix", "--yes")...); r.status != 2 || !strings.Contains(r.stderr, "names no group; write NAMESPACE=GROUP") {
 		t.Errorf("status %d: %s", r.status, r.stderr)
 	}
-	fix := append(rule, "--exec-group", shop+"=enterers", "--fix", "--yes", "--confidence=review")
+	fix := append(slices.Clone(rule), "--exec-group", shop+"=enterers", "--fix", "--yes", "--confidence=review")
 	succeed(t, fix...)
 	for _, c := range []struct {
 		ns, resource, verb string

@@ -117,7 +117,7 @@ func startShop(t *testing.T) *shop {
 	}
 	s.startOutside(t)
 	s.node.Apply(t, string(manifest))
-	for _, w := range strings.Fields(s.node.Kubectl(t, "get", "deployments,statefulsets", "-A", "-o",
+	for w := range strings.FieldsSeq(s.node.Kubectl(t, "get", "deployments,statefulsets", "-A", "-o",
 		`jsonpath={range .items[*]}{.metadata.namespace}/{.kind}/{.metadata.name} {end}`)) {
 		ns, workload, _ := strings.Cut(w, "/")
 		s.node.Kubectl(t, "rollout", "status", workload, "-n", ns, "--timeout=90s")
@@ -260,7 +260,7 @@ func (s *shop) connected(t *testing.T) []string {
 		if err != nil {
 			t.Errorf("probing from %s: %v", pod.part, err)
 		}
-		for _, target := range strings.Fields(string(answer)) {
+		for target := range strings.FieldsSeq(string(answer)) {
 			out = append(out, pairs[target])
 		}
 	})

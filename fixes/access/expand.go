@@ -13,7 +13,7 @@ import (
 // that was asked for.
 func (g grant) expand(p *fixes.Pass) (fixes.Fix, bool) {
 	served := fixes.Objects[*fixes.Served](p.Inventory, "")
-	if len(served) == 0 || !ownRules(p.Inventory.Get(g.Role)) {
+	if len(served) == 0 || !ownRules(p.Get(g.Role)) {
 		return fixes.Fix{}, false
 	}
 	return fixes.Fix{

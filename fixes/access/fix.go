@@ -194,11 +194,11 @@ func reach(w fixes.Workload) (sign string, roams bool) {
 			if !watching.MatchString(e.Name) {
 				continue
 			}
-			if e.Value == own || e.ValueFrom != nil && e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.FieldPath == "metadata.namespace" {
-				sign = "variable " + e.Name + " is its own namespace"
-			} else {
+			byField := e.ValueFrom != nil && e.ValueFrom.FieldRef != nil && e.ValueFrom.FieldRef.FieldPath == "metadata.namespace"
+			if e.Value != own && !byField {
 				return "", true
 			}
+			sign = "variable " + e.Name + " is its own namespace"
 		}
 	}
 	return sign, false

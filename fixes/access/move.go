@@ -45,7 +45,7 @@ func moveTo(inv *fixes.Inventory, from, app string, list []fixes.Workload) fixes
 	if objects := b.objects(); len(objects) > 0 {
 		add("Make what the application has anew there, in this order (Helm: install the release again with -n %s; Git: change metadata.namespace at the source):", to)
 		for _, object := range objects {
-			steps = append(steps, fmt.Sprintf("     kubectl get %s -n %s -o json | jq 'del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields, .metadata.ownerReferences, .spec.clusterIP, .spec.clusterIPs, .status) | .metadata.namespace = \"%s\"' | kubectl create -f -", object, from, to))
+			steps = append(steps, fmt.Sprintf("     kubectl get %s -n %s -o json | jq 'del(.metadata.uid, .metadata.resourceVersion, .metadata.creationTimestamp, .metadata.managedFields, .metadata.ownerReferences, .spec.clusterIP, .spec.clusterIPs, .status) | .metadata.namespace = %q' | kubectl create -f -", object, from, to))
 		}
 	}
 	if len(b.bindings) > 0 {

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -171,12 +172,5 @@ func setPlugins(flag string, list []string) []string {
 	if len(list) == 0 {
 		return nil
 	}
-	text := "--" + flag + "="
-	for i, name := range list {
-		if i > 0 {
-			text += ","
-		}
-		text += name
-	}
-	return []string{text}
+	return []string{"--" + flag + "=" + strings.Join(list, ",")}
 }

@@ -78,7 +78,7 @@ func expand(text string, env []corev1.EnvVar) value {
 func script(text string) []string {
 	var words []string
 	started := false
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		word = strings.Trim(word, `"'\;()`)
 		for _, p := range programs {
 			started = started || strings.HasSuffix(word, string(p))

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -81,12 +82,7 @@ func (r *row) check(p *fixes.Pass) {
 }
 
 func (r *row) hidden(f flags) bool {
-	for _, name := range r.hides {
-		if f.has(name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.hides, func(name string) bool { return f.has(name) })
 }
 
 // finding is a fault of a process's flags.

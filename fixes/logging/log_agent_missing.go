@@ -148,7 +148,7 @@ func agentFix(p *fixes.Pass, stackLight bool) fixes.Fix {
 			"All that containers write is sent, also secrets that they write.",
 			"On nodes that enforce SELinux it needs seLinuxOptions.type container_logreader_t.",
 		},
-		Edit: func(d *fixes.Draft) error { return createAgent(d) },
+		Edit: createAgent,
 	}
 	if s := p.Logs.Secret; s != "" {
 		fix.Risks = append(fix.Risks, "Its pods wait for Secret "+agentNamespace+"/"+s+".")

@@ -116,7 +116,8 @@ func onlyWaysIn(rules []rbacv1.PolicyRule) bool {
 	return !slices.ContainsFunc(rules, func(rule rbacv1.PolicyRule) bool {
 		return len(rule.NonResourceURLs) > 0 || slices.ContainsFunc(rule.Resources, func(res string) bool {
 			read := !slices.ContainsFunc(rule.Verbs, func(v string) bool { return !slices.Contains([]string{"get", "list", "watch"}, v) })
-			return !isWayIn(res) && !(read && (res == "pods" || res == "pods/log"))
+			finds := read && (res == "pods" || res == "pods/log")
+			return !isWayIn(res) && !finds
 		})
 	})
 }

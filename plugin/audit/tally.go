@@ -164,13 +164,14 @@ func (t *tally) did(d *deeds, e *event, a act, namespace, name string) {
 	}
 	u := byNamespace[namespace]
 	if u == nil {
-		if len(byNamespace) >= maxNamespaces && namespace != "" {
+		switch {
+		case len(byNamespace) >= maxNamespaces && namespace != "":
 			u = collapse(byNamespace)
 			t.told -= maxNamespaces - 1
-		} else if t.told >= maxTold {
+		case t.told >= maxTold:
 			t.dropped = true
 			return
-		} else {
+		default:
 			u = &use{}
 			byNamespace[namespace] = u
 			t.told++
