@@ -16,7 +16,7 @@ type Draft struct {
 func (inv *Inventory) Draft() *Draft {
 	over := NewInventory()
 	over.base, over.Live, over.ServerMinor, over.Now = inv, inv.Live, inv.ServerMinor, inv.Now
-	over.Namespace, over.Wishes, over.Served = inv.Namespace, inv.Wishes, inv.Served
+	over.Namespace, over.Wishes, over.APIVersions = inv.Namespace, inv.Wishes, inv.APIVersions
 	return &Draft{Inventory: over}
 }
 

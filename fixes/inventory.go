@@ -38,9 +38,9 @@ type Inventory struct {
 	// Now is when a running cluster was looked at. It is zero where there is no
 	// such time: manifests do not age.
 	Now time.Time
-	// Served are the API groups and versions that the server has ("cilium.io/v2"),
+	// APIVersions are the API groups and versions that the server has ("cilium.io/v2"),
 	// where that is known.
-	Served []string
+	APIVersions []string
 	// Namespace limits the scan to one namespace, when it is not empty.
 	Namespace string
 	Wishes
@@ -123,7 +123,7 @@ func (inv *Inventory) set(kind Kind, k key, obj Object) {
 // Serves reports whether objects of a custom kind can be created: the server
 // has its group and version, or manifests hold such an object already.
 func (inv *Inventory) Serves(kind Kind) bool {
-	return slices.Contains(inv.Served, kind.APIVersion()) || !inv.Live && inv.Len(kind) > 0
+	return slices.Contains(inv.APIVersions, kind.APIVersion()) || !inv.Live && inv.Len(kind) > 0
 }
 
 // Skip records that objects could not be looked at.

@@ -161,7 +161,7 @@ func TestRisksOfAddresses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inv := fixestest.Load(t, tt.objects)
-			inv.Live, inv.Served = true, tt.served
+			inv.Live, inv.APIVersions = true, tt.served
 			got := risksOf(inv)
 			for _, want := range tt.want {
 				if !strings.Contains(got, want) {

@@ -133,7 +133,7 @@ func hostRisks(inv *fixes.Inventory, links []connections.Link) []string {
 	switch {
 	case inv.Serves(fixes.KindCiliumNetworkPolicy):
 		risks = append(risks, "The other choice is a policy that knows names: this edition of Cilium has none in its CiliumNetworkPolicy, or only as an option; GKE has FQDNNetworkPolicy.")
-	case slices.Contains(inv.Served, "projectcalico.org/v3"):
+	case slices.Contains(inv.APIVersions, "projectcalico.org/v3"):
 		risks = append(risks, "The other choice is a policy that knows names: NetworkPolicies of projectcalico.org/v3 do in Calico Enterprise and Calico Cloud (destination.domains).")
 	}
 	return risks

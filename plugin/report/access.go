@@ -130,6 +130,10 @@ func (a WhatCan) Table(w io.Writer) error {
 		_, err := fmt.Fprintln(w, "May do everything, by no role: the group "+rbac.Masters+".")
 		return err
 	}
+	if len(a.Bindings) == 0 {
+		_, err := fmt.Fprintln(w, "May do nothing: no binding names it.")
+		return err
+	}
 	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(tab, "WHERE\tMAY\tBINDING\tROLE")
 	for _, b := range a.Bindings {

@@ -54,7 +54,7 @@ func (c *Cluster) Open(ctx context.Context) (*fixes.Inventory, error) {
 	}
 	c.Client.ForgetServed() // an operator may have been installed since the last scan
 	inv := fixes.NewInventory()
-	if inv.Served, err = c.Client.APIVersions(ctx); err != nil {
+	if inv.APIVersions, err = c.Client.APIVersions(ctx); err != nil {
 		return nil, err
 	}
 	inv.Live, inv.Now, inv.Namespace = true, time.Now(), c.Namespace
