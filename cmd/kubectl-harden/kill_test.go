@@ -30,20 +30,27 @@ const (
 // workloads. Resumed, it ends where a run ends that nobody killed; undone, it
 // ends where it began: field by field, in all objects of the namespace.
 func TestKill(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Parallel() // in a namespace of its own, after all tests that are not
+	env := []string{"KUBECONFIG=" + control.Kubeconfig, "XDG_STATE_HOME=" + t.TempDir()}
+	succeed := func(args ...string) {
+		t.Helper()
+		if r := runWith(t, env, "", args...); r.status != 0 {
+			t.Fatalf("harden %q: status %d\n%s", args, r.status, r.stderr)
+		}
+	}
 	ns := namespace(t, "killed")
 	createWorkloads(t, ns)
 	fix := []string{"-n", ns, "--fix", "--yes", "--confidence=review", "--settle=0s", killedWaves}
 
 	begin := snapshot(t, ns)
 	started := time.Now()
-	succeed(t, fix...)
+	succeed(fix...)
 	whole := time.Since(started)
 	plan := snapshot(t, ns)
 	if begin == plan {
 		t.Fatal("the fix changes nothing")
 	}
-	succeed(t, "undo", "--yes", "--settle=0s", killedWaves)
+	succeed("undo", "--yes", "--settle=0s", killedWaves)
 	if got := snapshot(t, ns); got != begin {
 		t.Fatalf("undone without a kill, it is not as before:\n%s", firstDifference(begin, got))
 	}
@@ -53,17 +60,17 @@ func TestKill(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, seed))
 	inTheMiddle := 0
 	for n := range 2 * kills {
-		killAfter(t, time.Duration(random.Int64N(int64(whole))), fix)
+		killAfter(t, env, time.Duration(random.Int64N(int64(whole))), fix)
 		if state := snapshot(t, ns); state != begin && state != plan {
 			inTheMiddle++
 		}
 		if n%2 == 0 {
-			resumed := goOn(t, "resume", "--yes")
+			resumed := goOn(t, env, "resume", "--yes")
 			if got := snapshot(t, ns); resumed && got != plan {
 				t.Fatalf("kill %d, resumed, is not the plan:\n%s", n, firstDifference(plan, got))
 			}
 		}
-		goOn(t, "undo", "--yes", "--settle=0s", killedWaves)
+		goOn(t, env, "undo", "--yes", "--settle=0s", killedWaves)
 		if got := snapshot(t, ns); got != begin {
 			t.Fatalf("kill %d, undone, is not the beginning:\n%s", n, firstDifference(begin, got))
 		}
@@ -72,15 +79,15 @@ func TestKill(t *testing.T) {
 	if inTheMiddle < kills/2 {
 		t.Errorf("only %d of %d kills hit the middle of a run", inTheMiddle, 2*kills)
 	}
-	noSecretInJournals(t, os.Getenv("XDG_STATE_HOME"))
+	noSecretInJournals(t, strings.TrimPrefix(env[1], "XDG_STATE_HOME="))
 }
 
 // goOn resumes or undoes what a killed run left, and reports whether there was
 // anything: a kill before the journal was begun, or after the end, leaves
 // nothing to go on with.
-func goOn(t *testing.T, how ...string) bool {
+func goOn(t *testing.T, env []string, how ...string) bool {
 	t.Helper()
-	r := harden(t, how...)
+	r := runWith(t, env, "", how...)
 	nothing := strings.Contains(r.stderr, "no run on this cluster")
 	if r.status != 0 && !nothing {
 		t.Fatalf("%q: status %d\n%s%s", how, r.status, r.stdout, r.stderr)
@@ -90,10 +97,10 @@ func goOn(t *testing.T, how ...string) bool {
 
 // killAfter starts the program and kills it after a time, if it has not ended
 // by then.
-func killAfter(t *testing.T, after time.Duration, args []string) {
+func killAfter(t *testing.T, env []string, after time.Duration, args []string) {
 	t.Helper()
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+control.Kubeconfig)
+	cmd.Env = append(os.Environ(), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

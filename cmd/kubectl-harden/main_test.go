@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,10 +78,21 @@ func succeed(t *testing.T, args ...string) result {
 
 func runAs(t *testing.T, kubeconfig, stdin string, args ...string) result {
 	t.Helper()
+	return runWith(t, []string{"KUBECONFIG=" + kubeconfig}, stdin, args...)
+}
+
+// runWith runs the program with variables of its environment. Where it fixes,
+// it waits less than it does for people to see that what runs goes on to run.
+func runWith(t *testing.T, env []string, stdin string, args ...string) result {
+	t.Helper()
+	settles := slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--settle") })
+	if slices.Contains(args, "--fix") && slices.Contains(args, "--yes") && !settles {
+		args = append(slices.Clip(args), "--settle=1s")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HOME="+t.TempDir())
+	cmd.Env = slices.Concat(os.Environ(), []string{"HOME=" + t.TempDir()}, env)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
