@@ -113,12 +113,22 @@ func covered(mounts []corev1.VolumeMount, at string) bool {
 	})
 }
 
+// IsScratch reports whether a mount is one that [Workload.AddScratch] made, by its
+// name. Such a folder is there lest a program fail to write: that it does write
+// there, nobody has said.
+func IsScratch(m corev1.VolumeMount) bool {
+	name := scratchName(path.Clean(m.MountPath))
+	return m.Name == name || strings.HasPrefix(m.Name, name+"-")
+}
+
+func scratchName(at string) string { return "scratch-" + dashed(at) }
+
 func (w Workload) addEmptyDir(s Scratch) string {
 	limit := s.Limit.DeepCopy()
 	if limit.IsZero() {
 		limit = DefaultScratch.DeepCopy()
 	}
-	base := "scratch-" + dashed(s.Path)
+	base := scratchName(s.Path)
 	name := base
 	for n := 2; slices.ContainsFunc(w.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == name }); n++ {
 		name = fmt.Sprintf("%s-%d", base, n)

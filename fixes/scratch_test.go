@@ -118,3 +118,23 @@ func TestScratchNames(t *testing.T) {
 		t.Error(fmt.Sprint(len(w.Spec.Volumes), " volumes"))
 	}
 }
+
+// TestIsScratch knows the volumes that AddScratch made again.
+func TestIsScratch(t *testing.T) {
+	pod := &corev1.Pod{Spec: corev1.PodSpec{
+		Containers: []corev1.Container{{Name: "web"}},
+		Volumes:    []corev1.Volume{{Name: "scratch-var-log"}},
+	}}
+	w, _ := fixes.AsWorkload(pod)
+	w.AddScratch("web", []fixes.Scratch{{Path: "/var/log"}, {Path: "/tmp", Seed: true}})
+	for _, m := range pod.Spec.Containers[0].VolumeMounts {
+		if !fixes.IsScratch(m) {
+			t.Errorf("%+v is one", m)
+		}
+	}
+	for _, m := range []corev1.VolumeMount{{Name: "logs", MountPath: "/var/log"}, {Name: "scratch-var-log", MountPath: "/var/lib"}} {
+		if fixes.IsScratch(m) {
+			t.Errorf("%+v is none", m)
+		}
+	}
+}

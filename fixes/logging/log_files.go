@@ -63,7 +63,7 @@ func logFilesOf(inv *fixes.Inventory, w fixes.Workload, c fixes.Container) []log
 		}
 	}
 	for i, m := range c.VolumeMounts {
-		if !m.ReadOnly && m.SubPath == "" && logFolder(m.MountPath) && scratch(w, m.Name) {
+		if !m.ReadOnly && m.SubPath == "" && logFolder(m.MountPath) && scratch(w, m.Name) && !fixes.IsScratch(m) {
 			add("dir", m.MountPath+"/", fmt.Sprintf(".volumeMounts[%d]", i), "volume "+m.Name+" at "+m.MountPath)
 		}
 	}

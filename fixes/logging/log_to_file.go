@@ -32,7 +32,8 @@ Of each container, but for collectors:
   (LOG_FILE, LOG_DIR, LOGGING_FILE_NAME …) with a path;
 - files of mounted ConfigMaps: access_log and error_log of nginx, CustomLog and ErrorLog
   of Apache, logging.file.name and the like in properties;
-- writable volumes that are mounted at a folder for logs (/var/log/app, .../logs).
+- writable volumes that are mounted at a folder for logs (/var/log/app, .../logs), but
+  for those that a fix put there lest a program fail to write.
 
 /dev/stdout, /dev/stderr and /proc/self/fd are no files. The official images of nginx and
 httpd have links to these in place of their log files, which hold as long as no volume

@@ -42,6 +42,7 @@ func TestLogToFile(t *testing.T) {
 		{Name: "streams", Objects: web("args: ['--log-file=/dev/stdout', '--error-log=/proc/self/fd/2', --log-level=info, '--log-file=-']", "", "")},
 		{Name: "other variables", Objects: web("env: [{name: A_LOG_FILE, value: $(X)}, {name: LOG_FILE, value: app.log}, {name: CATALOG_DIRECTORY, value: /var/x}, {name: LOG_LEVEL, value: /x}]", "", "")},
 		{Name: "a volume for logs", Objects: web(mount, "", shared), Want: []string{at + ".volumeMounts[0] manual"}},
+		{Name: "a volume of our own fixes", Objects: web("volumeMounts: [{name: scratch-var-log, mountPath: /var/log}]", "", "{name: scratch-var-log, emptyDir: {}}")},
 		{Name: "a volume with the file", Objects: web(file+", "+mount, "", shared), Want: []string{at + ".args[0] review"}, Diff: sidecar, NotDiff: []string{"+ sizeLimit: 256Mi"}},
 		{Name: "a volume of the node's", Objects: web(mount, "", "{name: v, hostPath: {path: /var/log}}")},
 		{Name: "a volume that is read", Objects: web("volumeMounts: [{name: v, mountPath: /var/log/app, readOnly: true}]", "", shared)},
