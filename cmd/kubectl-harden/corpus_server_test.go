@@ -49,6 +49,9 @@ func (s *server) ask(ctx context.Context, plan *fixes.Plan) (taken int, refusals
 		if c.Before != nil {
 			pairs = append(pairs, [2]fixes.Object{podOf(c.Before), podOf(c.After)})
 		}
+		if c.Object.Kind == fixes.KindPod {
+			pairs = pairs[len(pairs)-1:] // the ServiceAccount of the whole one is not there
+		}
 		for _, p := range pairs {
 			if p[0] != nil && s.create(ctx, p[0]) != nil {
 				continue

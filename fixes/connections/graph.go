@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -215,6 +216,16 @@ func (g *Graph) hasClient(to End, port Port, counts func(Link) bool) bool {
 	})
 }
 
+// Scraped reports whether objects ask for metrics to be collected from a
+// workload at a port, and tell of nobody who uses it for anything else.
+func (g *Graph) Scraped(w fixes.Workload, port int32) bool {
+	own := Of(w)
+	collected := slices.ContainsFunc(g.to[own], func(i int) bool {
+		return g.Links[i].scrape && slices.ContainsFunc(g.Links[i].Ports, func(p Port) bool { return p.Number == port })
+	})
+	return collected && !g.hasClient(own, Port{corev1.ProtocolTCP, port}, func(Link) bool { return true })
+}
+
 // Kinds are what [Find] looks at.
 func Kinds() []fixes.Kind {
 	return append(slices.Concat(fixes.WorkloadKinds(), fixes.RouteKinds()), fixes.KindNamespace, fixes.KindService, fixes.KindConfigMap, fixes.KindSecret,
@@ -238,11 +249,23 @@ func deciderOf(inv *fixes.Inventory) *decider {
 	return fixes.Memo(inv, Kinds(), func(inv *fixes.Inventory) *decider { return &decider{told: find(inv)} })
 }
 
+// written reports whether a workload is one that an API server takes, by its name
+// and labels: templates of manifests ("{{name}}") are none.
+func written(w fixes.Workload) bool {
+	for _, value := range w.Meta.Labels {
+		if len(validation.IsValidLabelValue(value)) > 0 {
+			return false
+		}
+	}
+	name := w.Object.GetName()
+	return name == "" || len(validation.IsDNS1123Subdomain(name)) == 0
+}
+
 func find(inv *fixes.Inventory) *Graph {
 	g := &Graph{API: apiOf(inv)}
 	g.replace(nil)
 	for _, w := range inv.Workloads("") {
-		if !w.Finished() && !w.Spec.HostNetwork {
+		if !w.Finished() && !w.Spec.HostNetwork && written(w) {
 			g.Workloads = append(g.Workloads, w)
 		}
 	}

@@ -60,7 +60,8 @@ func checkAllowAll(p *fixes.Pass) {
 			continue
 		}
 		stores := slices.ContainsFunc(selected, connections.IsStore)
-		if i := slices.IndexFunc(policy.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return tooOpen(r.From, len(r.Ports) > 0, stores) }); i >= 0 && netpol.Isolates(policy, networkingv1.PolicyTypeIngress) {
+		open := func(r networkingv1.NetworkPolicyIngressRule) bool { return ingressTooOpen(graph, r, selected) }
+		if i := slices.IndexFunc(policy.Spec.Ingress, open); i >= 0 && netpol.Isolates(policy, networkingv1.PolicyTypeIngress) {
 			p.Report(allowAllFinding(p.Inventory, policy, selected, networkingv1.PolicyTypeIngress, i, stores))
 		}
 		if i := slices.IndexFunc(policy.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return tooOpen(r.To, len(r.Ports) > 0, false) }); i >= 0 && netpol.Isolates(policy, networkingv1.PolicyTypeEgress) {
@@ -97,6 +98,18 @@ func tooOpen(peers []networkingv1.NetworkPolicyPeer, ports, store bool) bool {
 		all := p.NamespaceSelector != nil && empty(p.NamespaceSelector) && (p.PodSelector == nil || empty(p.PodSelector))
 		return all && (!ports || store)
 	})
+}
+
+// ingressTooOpen reports whether a rule lets too many in to the pods of some
+// workloads. The ports of a store that are there for metrics alone, as objects
+// ask for, are not those of its data.
+func ingressTooOpen(graph *connections.Graph, r networkingv1.NetworkPolicyIngressRule, selected []fixes.Workload) bool {
+	data := slices.ContainsFunc(selected, func(w fixes.Workload) bool {
+		return connections.IsStore(w) && (len(r.Ports) == 0 || slices.ContainsFunc(r.Ports, func(p networkingv1.NetworkPolicyPort) bool {
+			return p.Port == nil || p.EndPort != nil || !graph.Scraped(w, p.Port.IntVal)
+		}))
+	})
+	return tooOpen(r.From, len(r.Ports) > 0, data)
 }
 
 func empty(s *metav1.LabelSelector) bool { return len(s.MatchLabels)+len(s.MatchExpressions) == 0 }
@@ -158,7 +171,6 @@ func narrow(d *fixes.Draft, ref fixes.Ref, in bool) error {
 		return err
 	}
 	selected := selectedBy(graph, policy)
-	stores := slices.ContainsFunc(selected, connections.IsStore)
 	// Without rules and types it would isolate other than before.
 	if len(policy.Spec.PolicyTypes) == 0 {
 		policy.Spec.PolicyTypes = []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}
@@ -168,7 +180,7 @@ func narrow(d *fixes.Draft, ref fixes.Ref, in bool) error {
 	}
 	before := len(policy.Spec.Ingress) + len(policy.Spec.Egress)
 	if in {
-		policy.Spec.Ingress = slices.DeleteFunc(policy.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return tooOpen(r.From, len(r.Ports) > 0, stores) })
+		policy.Spec.Ingress = slices.DeleteFunc(policy.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool { return ingressTooOpen(graph, r, selected) })
 	} else {
 		policy.Spec.Egress = slices.DeleteFunc(policy.Spec.Egress, func(r networkingv1.NetworkPolicyEgressRule) bool { return tooOpen(r.To, len(r.Ports) > 0, false) })
 	}
