@@ -53,6 +53,14 @@ func TestAllowAll(t *testing.T) {
 		Objects: web + networkPolicy("p", "{podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]}"),
 		Want:    ingress,
 	}, {
+		Name: "all namespaces to a store, on its port for metrics",
+		Objects: web + db + `---
+apiVersion: v1
+kind: Service
+metadata: {name: db-metrics, namespace: shop, annotations: {prometheus.io/scrape: "true", prometheus.io/port: "9187"}}
+spec: {selector: {app: db}, ports: [{port: 9187}]}
+` + networkPolicy("p", "{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 9187}]}]}"),
+	}, {
 		Name:    "all namespaces to a store, on its port",
 		Objects: web + db + networkPolicy("p", "{podSelector: {matchLabels: {app: db}}, ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 5432}]}]}"),
 		Want:    ingress,
