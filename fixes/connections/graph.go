@@ -217,13 +217,13 @@ func (g *Graph) hasClient(to End, port Port, counts func(Link) bool) bool {
 }
 
 // Scraped reports whether objects ask for metrics to be collected from a
-// workload at a port, and of nobody who uses it for anything else.
+// workload at a port, and of nobody but its own pods who uses it for anything else.
 func (g *Graph) Scraped(w fixes.Workload, port int32) bool {
 	own := Of(w)
 	collected := slices.ContainsFunc(g.to[own], func(i int) bool {
 		return g.Links[i].scrape && slices.ContainsFunc(g.Links[i].Ports, func(p Port) bool { return p.Number == port })
 	})
-	return collected && !g.hasClient(own, Port{corev1.ProtocolTCP, port}, func(l Link) bool { return l.Sure > Guessed })
+	return collected && !g.hasClient(own, Port{corev1.ProtocolTCP, port}, func(l Link) bool { return l.Sure > Guessed && l.From != own })
 }
 
 // Kinds are what [Find] looks at.
