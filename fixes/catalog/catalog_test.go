@@ -93,6 +93,7 @@ func addTrials(inv *fixes.Inventory) {
 func TestClosedLoop(t *testing.T) {
 	for name, inv := range manifests(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			fixestest.ClosedLoop(t, fixes.Scan(inv, catalog.Rules()))
 		})
 	}
@@ -111,10 +112,15 @@ func TestCarefulIsLeftAlone(t *testing.T) {
 func TestAnyOrder(t *testing.T) {
 	for name, inv := range manifests(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			result := fixes.Scan(inv, catalog.Rules())
 			all := fixes.Choose(result.Findings, fixes.Review)
 			random := rand.New(rand.NewPCG(1, uint64(len(name))))
-			for range 40 {
+			rounds := 40
+			if testing.Short() { // under the race detector, which each round would show the same
+				rounds = 3
+			}
+			for range rounds {
 				var some []fixes.Choice
 				for _, c := range all {
 					if random.IntN(3) > 0 {
