@@ -13,8 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	authorization "k8s.io/client-go/kubernetes/typed/authorization/v1"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -176,19 +174,7 @@ func TestAccess(t *testing.T) {
 		}
 		control.Kubectl(t, "delete", "namespace", "--wait=false", spaces[0], spaces[1], spaces[2])
 	})
-	config, err := clientcmd.BuildConfigFromFlags("", control.Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.QPS = -1
-	c, err := client.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := authorization.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, server := authorizer(t)
 	index := rbac.New(settledRights(t, c))
 
 	const questions = 2000

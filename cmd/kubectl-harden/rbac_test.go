@@ -93,10 +93,9 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:authenticated"}]
 `
 
-// TestWhoMayWhat asks the API server the same as the evaluator of roles and
-// bindings, of everybody that they name.
-func TestWhoMayWhat(t *testing.T) {
-	control.Apply(t, rbacObjects)
+// authorizer returns the control plane's client, and whom to ask who may do what.
+func authorizer(t *testing.T) (*client.Client, authorization.SubjectAccessReviewsGetter) {
+	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", control.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +109,14 @@ func TestWhoMayWhat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, server
+}
+
+// TestWhoMayWhat asks the API server the same as the evaluator of roles and
+// bindings, of everybody that they name.
+func TestWhoMayWhat(t *testing.T) {
+	control.Apply(t, rbacObjects)
+	c, server := authorizer(t)
 	index := rbac.New(rolesOnceAggregated(t, c))
 
 	random := rand.New(rand.NewPCG(7, 11))

@@ -53,16 +53,23 @@ func (m *monitor) in(own, namespace string) bool {
 	return s.Any || slices.Contains(s.MatchNames, namespace) || len(s.MatchNames) == 0 && own == namespace
 }
 
+// monitorOf reads a monitor and its selector; false where its author wrote neither
+// as the operator asks for.
+func monitorOf(c *fixes.Custom) (*monitor, labels.Selector, bool) {
+	m, ok := fixes.As[monitor](c)
+	if !ok {
+		return nil, nil, false
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&m.Spec.Selector)
+	return m, selector, err == nil
+}
+
 // monitors adds what Prometheus collects because objects of its operator say so.
 // Which Prometheus takes up which of them is not asked: any that runs may.
 func (g *Graph) monitors(inv *fixes.Inventory, names *names) {
 	for _, c := range fixes.Customs(inv, fixes.KindServiceMonitor, "") {
-		m, ok := fixes.As[monitor](c)
+		m, selector, ok := monitorOf(c)
 		if !ok {
-			continue
-		}
-		selector, err := metav1.LabelSelectorAsSelector(&m.Spec.Selector)
-		if err != nil {
 			continue
 		}
 		why := Reason{fixes.RefOf(c), "spec.endpoints", "ServiceMonitor " + c.GetName() + " asks for scrapes"}
@@ -83,12 +90,8 @@ func (g *Graph) monitors(inv *fixes.Inventory, names *names) {
 		}
 	}
 	for _, c := range fixes.Customs(inv, fixes.KindPodMonitor, "") {
-		m, ok := fixes.As[monitor](c)
+		m, selector, ok := monitorOf(c)
 		if !ok {
-			continue
-		}
-		selector, err := metav1.LabelSelectorAsSelector(&m.Spec.Selector)
-		if err != nil {
 			continue
 		}
 		why := Reason{fixes.RefOf(c), "spec.podMetricsEndpoints", "PodMonitor " + c.GetName() + " asks for scrapes"}
