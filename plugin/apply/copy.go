@@ -205,7 +205,10 @@ func (a *Applier) ended(ctx context.Context, ref fixes.Ref) {
 
 // removeMarked deletes an object that carries the mark of a copy.
 func (a *Applier) removeMarked(ctx context.Context, ref fixes.Ref) error {
-	for range attempts {
+	for try := range races {
+		if err := pause(ctx, try); err != nil {
+			return err
+		}
 		live, err := a.look(ctx, ref)
 		if err != nil || live == nil || live.GetLabels()[canaryLabel] != ref.Name || live.GetDeletionTimestamp() != nil {
 			return err

@@ -3,7 +3,9 @@ package apply
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,16 +20,26 @@ var (
 	// errStale: the object is not the one that was looked at, in what the
 	// change touches.
 	errStale = errors.New("it has changed since the scan in what the fix touches, or was replaced; scan again")
+	// errRestless: each time it was read, another wrote it before we did.
+	errRestless = errors.New("it is written again and again by another, each time between our reading it and our writing; try again")
 	// errHeld: the object holds what the change makes of it, by another's hand.
 	errHeld = errors.New("the object holds it already")
 )
+
+// races bounds how often a patch or a deletion is tried of an object that another keeps
+// writing. From the second time on it waits a moment of random length, so that
+// it does not keep step with a writer that has a beat.
+const races = 25
 
 // patch sends a change. When the object has changed since it was looked at,
 // the same minimal difference is tried on the object as it is now; if its
 // guards no longer hold there, the change is stale.
 func (a *Applier) patch(ctx context.Context, c *fixes.Change, opts client.WriteOptions) (fixes.Object, error) {
 	current := *c
-	for range attempts {
+	for try := range races {
+		if err := pause(ctx, try); err != nil {
+			return nil, err
+		}
 		body, err := current.JSONPatch()
 		if err != nil {
 			return nil, err
@@ -58,7 +70,20 @@ func (a *Applier) patch(ctx context.Context, c *fixes.Change, opts client.WriteO
 		}
 		current = rebased
 	}
-	return nil, errStale
+	return nil, errRestless
+}
+
+// pause waits before a further try, up to 5 ms for each that failed.
+func pause(ctx context.Context, try int) error {
+	if try < 2 {
+		return ctx.Err()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rand.N(time.Duration(try) * 5 * time.Millisecond)):
+		return nil
+	}
 }
 
 // whyStale says what has changed since the scan, and by whom.

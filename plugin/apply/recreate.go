@@ -26,7 +26,10 @@ const goneMargin = 30 * time.Second
 // to keep it.
 func (a *Applier) delete(ctx context.Context, c *fixes.Change, opts client.WriteOptions) error {
 	obj := c.Before
-	for range attempts {
+	for try := range races {
+		if err := pause(ctx, try); err != nil {
+			return err
+		}
 		err := a.Client.Delete(ctx, obj, opts)
 		switch {
 		case apierrors.IsNotFound(err):
@@ -50,7 +53,7 @@ func (a *Applier) delete(ctx context.Context, c *fixes.Change, opts client.Write
 		}
 		obj = live
 	}
-	return errStale
+	return errRestless
 }
 
 // recreate deletes an object and creates it anew. The old one is kept in a

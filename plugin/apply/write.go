@@ -22,8 +22,7 @@ type written struct {
 	Object fixes.Object
 }
 
-// attempts bounds the tries of a write that did not reach the server, and
-// those of a patch of an object that keeps changing.
+// attempts bounds the tries of a write that did not reach the server.
 const attempts = 5
 
 // patience is how long a server that does not answer is waited for, to learn
@@ -113,7 +112,7 @@ func (a *Applier) judge(ctx context.Context, c *fixes.Change, done fixes.State, 
 	case errors.Is(err, errHeld):
 		w.State = fixes.Unchanged
 		return w
-	case errors.Is(err, errStale):
+	case errors.Is(err, errStale), errors.Is(err, errRestless):
 		w.State = fixes.Stale
 	case errors.Is(err, errAway):
 		w.State = fixes.Unknown
