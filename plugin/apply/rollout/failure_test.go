@@ -169,10 +169,10 @@ func TestTimeout(t *testing.T) {
 			t.Parallel()
 			obj := settledWorkload(t, fixes.KindDeployment, "replicas: 2")
 			w := watcher()
-			w.Timeout = 4 * time.Second
+			w.Timeout = 12 * time.Second
 			start := time.Now()
 			var told lines
-			f := failure(t, w.Wait(t.Context(), set(t, obj, c.path, c.value), told.add), append(c.words, "it made no progress for 4s")...)
+			f := failure(t, w.Wait(t.Context(), set(t, obj, c.path, c.value), told.add), append(c.words, "it made no progress for 12s")...)
 			if !strings.Contains(told.String(), "1 of 2 pods replaced, 0 ready") {
 				t.Errorf("told\n%s", &told)
 			}
