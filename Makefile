@@ -8,7 +8,7 @@ export GOFLAGS := -trimpath $(filter-out -trimpath,$(GOFLAGS))
 export GOWORK := off
 
 # ./... leaves out testdata; the modules of their own in it stay out.
-PACKAGES := ./... ./testdata/cluster/... ./testdata/floor
+PACKAGES := ./... ./testdata/cluster/... ./testdata/floor ./testdata/terminal
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 BINDIR ?= $(shell go env GOPATH)/bin
 BENCH ?= .
