@@ -134,13 +134,7 @@ func perNode(w fixes.Workload) bool {
 // Runs reports whether an image is one of the agent's, wherever it is pulled
 // from: mirrors keep the last parts of the name.
 func (a *Agent) Runs(image string) bool {
-	repo, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repo, ':'); colon > strings.LastIndexByte(repo, '/') {
-		repo = repo[:colon]
-	}
-	return slices.ContainsFunc(a.images, func(known string) bool {
-		return repo == known || strings.HasSuffix(repo, "/"+known)
-	})
+	return slices.ContainsFunc(a.images, func(known string) bool { return fixes.IsImage(image, known) })
 }
 
 func (a *Agent) marked(w fixes.Workload) bool {

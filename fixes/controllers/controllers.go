@@ -86,7 +86,7 @@ func Of(workloads []fixes.Workload) (*Controller, bool) {
 
 func (c *Controller) runs(w fixes.Workload) bool {
 	for container := range w.Containers() {
-		if container.Ephemeral || container.Init || !slices.ContainsFunc(c.images, func(known string) bool { return isImage(container.Image, known) }) {
+		if container.Ephemeral || container.Init || !slices.ContainsFunc(c.images, func(known string) bool { return fixes.IsImage(container.Image, known) }) {
 			continue
 		}
 		if len(c.marks) == 0 {
@@ -99,16 +99,6 @@ func (c *Controller) runs(w fixes.Workload) bool {
 		}
 	}
 	return false
-}
-
-// isImage reports whether an image is a known one, wherever it is pulled from:
-// mirrors keep the last parts of the name.
-func isImage(image, known string) bool {
-	repo, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repo, ':'); colon > strings.LastIndexByte(repo, '/') {
-		repo = repo[:colon]
-	}
-	return repo == known || strings.HasSuffix(repo, "/"+known)
 }
 
 // Asks reports whether the controller's chart asks for all that a rule allows.

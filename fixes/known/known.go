@@ -103,7 +103,8 @@ var read = sync.OnceValue(func() images {
 // doubt; so does one whose version cannot be told where that matters.
 func Lookup(image string) (Needs, bool) {
 	all := read()
-	rows := all.byName[lastElement(withoutTag(image))]
+	short, tag := fixes.SplitImage(image)
+	rows := all.byName[lastElement(short)]
 	if len(rows) == 0 && len(all.any) == 0 {
 		return Needs{}, false
 	}
@@ -111,7 +112,7 @@ func Lookup(image string) (Needs, bool) {
 	if err != nil {
 		return Needs{}, false // the kubelet will refuse it
 	}
-	repo, tag := fullRepository(ref.Context()), tagOf(image)
+	repo := fullRepository(ref.Context())
 	for _, r := range rows {
 		if slices.Contains(r.repositories, repo) {
 			if fits, doubt := r.versions.fit(tag); fits {
@@ -182,24 +183,6 @@ func fullRepository(repo name.Repository) string {
 }
 
 func lastElement(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
-
-// withoutTag cuts tag and digest off an image.
-func withoutTag(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
-		image = image[:colon]
-	}
-	return image
-}
-
-// tagOf returns an image's tag, "" where it has none.
-func tagOf(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
-		return image[colon+1:]
-	}
-	return ""
-}
 
 var format = table.Table[row]{
 	Name:    "images.tsv",
