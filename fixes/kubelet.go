@@ -22,6 +22,9 @@ type Kubelet struct {
 	// Config is the KubeletConfiguration (kubelet.config.k8s.io/v1beta1) with all
 	// defaults, as JSON: what is empty or false may be left out.
 	Config map[string]any
+	// Flags are those of its command line that rules ask for, as /flagz shows them;
+	// nil where the kubelet serves none (before Kubernetes 1.36).
+	Flags map[string]string
 }
 
 // Setting returns a field of the configuration ("authentication.anonymous.enabled"),

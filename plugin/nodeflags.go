@@ -20,7 +20,7 @@ type nodeFlags struct {
 }
 
 func (f *nodeFlags) addTo(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.KubeletConfig, "kubelet-config", false, "Read the configuration of each node's kubelet through the API server: one GET of nodes/NAME/proxy/configz for each node. The right to it is a powerful one; nothing else is read.")
+	fs.BoolVar(&f.KubeletConfig, "kubelet-config", false, "Read the configuration of each node's kubelet through the API server: a GET of nodes/NAME/proxy/configz and one of flagz for each node. The right to it is a powerful one; nothing else is read.")
 	fs.BoolVar(&f.Probe, "probe-nodes", false, "Connect to port 22 of each node's addresses from here, to see whether SSH answers; each address is shown.")
 	fs.StringArrayVar(&f.ExecGroups, "exec-group", nil, "Who is to have kubectl exec, once nobody has it in all namespaces: NAMESPACE=GROUP; may be repeated.")
 }

@@ -18,7 +18,7 @@ func podDefaults() *fixes.Rule {
 		Title:      "New pods get no safe defaults",
 		Severity:   fixes.Low,
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege},
-		References: []fixes.Reference{fixes.PSS("Seccomp"), fixes.PSS("Privilege Escalation"), fixes.CIS("5.7.2"), fixes.NSA("Kubernetes Pod security")},
+		References: []fixes.Reference{fixes.PSS("Seccomp"), fixes.PSS("Privilege Escalation"), fixes.CIS("5.6.2"), fixes.NSA("Kubernetes Pod security")},
 		Kinds:      []fixes.Kind{fixes.KindMutatingAdmissionPolicy, fixes.KindMutatingAdmissionPolicyBinding},
 		Phase:      fixes.Enforce,
 		Option:     "pod-defaults",

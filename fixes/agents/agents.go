@@ -11,16 +11,15 @@ package agents
 
 import (
 	_ "embed"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
-	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/table"
 )
 
 // Work is what an agent does on its node.
@@ -61,62 +60,46 @@ type Agent struct {
 }
 
 //go:embed agents.tsv
-var table string
+var text string
 
-var agents = sync.OnceValue(func() []*Agent {
-	all, err := parse(table)
-	if err != nil {
-		panic(err) // a test reads it too
-	}
-	return all
-})
+var agents = format.Embedded(text)
 
 // All returns the table. It belongs to the package.
 func All() []*Agent { return agents() }
 
-// columns of the table; its head says the same.
-const columns = 8
-
-func parse(text string) ([]*Agent, error) {
-	var all []*Agent
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		f := strings.Split(line, "\t")
-		if len(f) != columns {
-			return nil, fmt.Errorf("agents.tsv: %d fields, not %d: %q", len(f), columns, line)
-		}
-		a := &Agent{Name: f[0], Work: Work(f[1]), images: list(f[2]), marks: list(f[3]), Read: list(f[4]), Write: list(f[5]), Source: f[7]}
-		for _, need := range list(f[6]) {
-			switch need {
-			case "privileged":
-				a.Privileged, a.Root = true, true
-			case "root":
-				a.Root = true
-			case "hostNetwork":
-				a.HostNetwork = true
-			case "hostPID":
-				a.HostPID = true
-			case "hostIPC":
-				a.HostIPC = true
-			case "hostPorts":
-				a.HostPorts = true
-			default:
-				a.Capabilities = append(a.Capabilities, need)
-			}
-		}
-		all = append(all, a)
-	}
-	return all, nil
+var format = table.Table[*Agent]{
+	Name:    "agents.tsv",
+	Columns: []string{"name", "work", "images", "marks", "read", "write", "needs", "source"},
+	Key:     []string{"name"},
+	Row:     parse,
 }
 
-func list(field string) []string {
-	if field == "-" {
-		return nil
+func parse(r table.Row) (*Agent, error) {
+	work, err := table.OneOf(r, "work", Network, Storage, Logs, Metrics, Security, Devices)
+	if err != nil {
+		return nil, err
 	}
-	return strings.Split(field, ",")
+	a := &Agent{Name: r.Text("name"), Work: work, images: r.List("images"), marks: r.List("marks"),
+		Read: r.List("read"), Write: r.List("write"), Source: r.Text("source")}
+	for _, need := range r.List("needs") {
+		switch need {
+		case "privileged":
+			a.Privileged, a.Root = true, true
+		case "root":
+			a.Root = true
+		case "hostNetwork":
+			a.HostNetwork = true
+		case "hostPID":
+			a.HostPID = true
+		case "hostIPC":
+			a.HostIPC = true
+		case "hostPorts":
+			a.HostPorts = true
+		default:
+			a.Capabilities = append(a.Capabilities, need)
+		}
+	}
+	return a, nil
 }
 
 // Of returns the agent that a workload is: it runs on nodes as such (a
@@ -151,13 +134,7 @@ func perNode(w fixes.Workload) bool {
 // Runs reports whether an image is one of the agent's, wherever it is pulled
 // from: mirrors keep the last parts of the name.
 func (a *Agent) Runs(image string) bool {
-	repo, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repo, ':'); colon > strings.LastIndexByte(repo, '/') {
-		repo = repo[:colon]
-	}
-	return slices.ContainsFunc(a.images, func(known string) bool {
-		return repo == known || strings.HasSuffix(repo, "/"+known)
-	})
+	return slices.ContainsFunc(a.images, func(known string) bool { return fixes.IsImage(image, known) })
 }
 
 func (a *Agent) marked(w fixes.Workload) bool {

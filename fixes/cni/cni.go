@@ -127,8 +127,7 @@ func onNodes(w fixes.Workload) bool {
 // it runs, where images are named by digests alone.
 func pluginOf(c fixes.Container) (*Plugin, bool) {
 	for _, p := range plugins() {
-		repo, _ := splitImage(c.Image)
-		if slices.ContainsFunc(p.images, func(known string) bool { return repo == known || strings.HasSuffix(repo, "/"+known) }) {
+		if slices.ContainsFunc(p.images, func(known string) bool { return fixes.IsImage(c.Image, known) }) {
 			return p, true
 		}
 	}
@@ -148,14 +147,6 @@ func runs(words []string, program string) bool {
 		return regexp.MustCompile(`(^|[\s/])` + regexp.QuoteMeta(program) + `(\s|$)`).MatchString(strings.Join(words[1:], " "))
 	}
 	return first == program
-}
-
-func splitImage(image string) (repo, tag string) {
-	repo, _, _ = strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repo, ':'); colon > strings.LastIndexByte(repo, '/') {
-		return repo[:colon], repo[colon+1:]
-	}
-	return repo, ""
 }
 
 func (p *Plugin) running(inv *fixes.Inventory, w fixes.Workload, c fixes.Container) Running {
@@ -242,7 +233,7 @@ var dated = regexp.MustCompile(`^v(\d{8})`)
 
 // sinceTag judges a version by its day.
 func (r *Running) sinceTag(c fixes.Container) {
-	_, tag := splitImage(c.Image)
+	_, tag := fixes.SplitImage(c.Image)
 	day, since := dated.FindStringSubmatch(tag), dated.FindStringSubmatch(r.since)
 	switch {
 	case day == nil || since == nil:

@@ -10,7 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes/table"
 )
 
 // Plugin is a known network plugin, or the part of one that enforces policies.
@@ -58,52 +59,39 @@ const (
 )
 
 //go:embed cni.tsv
-var table string
+var text string
 
-var plugins = sync.OnceValue(func() []*Plugin {
-	all, err := parse(table)
-	if err != nil {
-		panic(err) // a test reads it too
-	}
-	return all
-})
+var plugins = format.Embedded(text)
 
 // All returns the table. It belongs to the package.
 func All() []*Plugin { return plugins() }
 
-// columns of the table; its head says the same.
-const columns = 11
-
-func parse(text string) ([]*Plugin, error) {
-	var all []*Plugin
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		f := strings.Split(line, "\t")
-		if len(f) != columns {
-			return nil, fmt.Errorf("cni.tsv: %d fields, not %d: %q", len(f), columns, line)
-		}
-		for i := range f {
-			if f[i] == "-" {
-				f[i] = ""
-			}
-		}
-		if !validSwitch(f[4]) {
-			return nil, fmt.Errorf("cni.tsv: %s: nothing is known to decide by %q", f[0], f[4])
-		}
-		all = append(all, &Plugin{Name: f[0], images: list(f[1]), programs: list(f[2]), annotations: list(f[3]), enforces: f[4], since: f[5],
-			EndPort: map[string]Enforcement{"yes": Yes, "no": No}[f[6]], AdminKinds: list(f[7]), HostNames: f[8], Trial: Trial(f[9]), Source: f[10]})
-	}
-	return all, nil
+var format = table.Table[*Plugin]{
+	Name:    "cni.tsv",
+	Columns: []string{"name", "images", "programs", "annotations", "enforces", "since", "endPort", "adminKinds", "hostNames", "trial", "source"},
+	Key:     []string{"name", "images"},
+	Row:     parse,
 }
 
-func list(field string) []string {
-	if field == "" {
-		return nil
+func parse(r table.Row) (*Plugin, error) {
+	enforces := r.Text("enforces")
+	if !validSwitch(enforces) {
+		return nil, fmt.Errorf("%s: nothing is known to decide by %q", r.Text("name"), enforces)
 	}
-	return strings.Split(field, ",")
+	endPort, err := table.OneOf(r, "endPort", "yes", "no", "?")
+	if err != nil {
+		return nil, err
+	}
+	trial, err := table.OneOf(r, "trial", table.None, CalicoStaged, CiliumAudit)
+	if err != nil {
+		return nil, err
+	}
+	if trial == table.None {
+		trial = NoTrial
+	}
+	return &Plugin{Name: r.Text("name"), images: r.List("images"), programs: r.List("programs"), annotations: r.List("annotations"),
+		enforces: enforces, since: r.Text("since"), EndPort: map[string]Enforcement{"yes": Yes, "no": No}[endPort],
+		AdminKinds: r.List("adminKinds"), HostNames: r.Text("hostNames"), Trial: trial, Source: r.Text("source")}, nil
 }
 
 // The switches that are no flags.

@@ -3,7 +3,6 @@ package connections
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -75,8 +74,7 @@ func (g *Graph) running(images ...string) []fixes.Workload {
 // runs reports whether an image of a workload has one of the given last parts.
 func runs(w fixes.Workload, images ...string) bool {
 	for c := range w.Containers() {
-		name := repository(c.Image)
-		if slices.ContainsFunc(images, func(known string) bool { return name == known || strings.HasSuffix(name, "/"+known) }) {
+		if slices.ContainsFunc(images, func(known string) bool { return fixes.IsImage(c.Image, known) }) {
 			return true
 		}
 	}

@@ -130,11 +130,8 @@ func (g *Graph) ingressControllers() []fixes.Workload {
 
 // repository returns an image's name without its tag and digest.
 func repository(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		image = image[:i]
-	}
-	return image
+	name, _ := fixes.SplitImage(image)
+	return name
 }
 
 func tcp(port int32) []Port { return []Port{{corev1.ProtocolTCP, port}} }

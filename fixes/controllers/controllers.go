@@ -12,11 +12,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/table"
 )
 
 // Controller is a known program and what its chart asks for.
@@ -32,15 +32,9 @@ type Controller struct {
 }
 
 //go:embed controllers.tsv
-var table string
+var text string
 
-var controllers = sync.OnceValue(func() []*Controller {
-	all, err := parse(table)
-	if err != nil {
-		panic(err) // a test reads it too
-	}
-	return all
-})
+var controllers = format.Embedded(text)
 
 // All returns the table. It belongs to the package.
 func All() []*Controller { return controllers() }
@@ -48,40 +42,32 @@ func All() []*Controller { return controllers() }
 // urls stands in the table for all that is no resource.
 const urls = "urls"
 
-func parse(text string) ([]*Controller, error) {
-	var all []*Controller
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		if line == "" || line[0] == '#' {
-			continue
+var format = table.Table[*Controller]{
+	Name:    "controllers.tsv",
+	Columns: []string{"name", "images", "marks", "rights", "source"},
+	Key:     []string{"name"},
+	Row:     parse,
+}
+
+func parse(r table.Row) (*Controller, error) {
+	c := &Controller{Name: r.Text("name"), images: r.List("images"), marks: r.List("marks"), Source: r.Text("source")}
+	for right := range strings.SplitSeq(r.Text("rights"), "; ") {
+		words := strings.Fields(right)
+		if len(words) != 3 {
+			return nil, fmt.Errorf("no right of three words: %q", right)
 		}
-		f := strings.Split(line, "\t")
-		if len(f) != 5 {
-			return nil, fmt.Errorf("controllers.tsv: %d fields, not 5: %q", len(f), line)
-		}
-		c := &Controller{Name: f[0], images: strings.Split(f[1], ","), Source: f[4]}
-		if f[2] != "-" {
-			c.marks = strings.Split(f[2], ",")
-		}
-		for right := range strings.SplitSeq(f[3], "; ") {
-			words := strings.Fields(right)
-			if len(words) != 3 {
-				return nil, fmt.Errorf("controllers.tsv: no right of three words: %q", right)
+		rule := rbacv1.PolicyRule{Verbs: strings.Split(words[0], ",")}
+		if words[1] == urls {
+			rule.NonResourceURLs = []string{rbacv1.NonResourceAll}
+		} else {
+			rule.Resources = strings.Split(words[1], ",")
+			for group := range strings.SplitSeq(words[2], ",") {
+				rule.APIGroups = append(rule.APIGroups, strings.TrimPrefix(group, "-"))
 			}
-			rule := rbacv1.PolicyRule{Verbs: strings.Split(words[0], ",")}
-			if words[1] == urls {
-				rule.NonResourceURLs = []string{rbacv1.NonResourceAll}
-			} else {
-				rule.Resources = strings.Split(words[1], ",")
-				for group := range strings.SplitSeq(words[2], ",") {
-					rule.APIGroups = append(rule.APIGroups, strings.TrimPrefix(group, "-"))
-				}
-			}
-			c.Rights = append(c.Rights, rule)
 		}
-		all = append(all, c)
+		c.Rights = append(c.Rights, rule)
 	}
-	return all, nil
+	return c, nil
 }
 
 // Of returns the controller that workloads which share a ServiceAccount are:
@@ -100,7 +86,7 @@ func Of(workloads []fixes.Workload) (*Controller, bool) {
 
 func (c *Controller) runs(w fixes.Workload) bool {
 	for container := range w.Containers() {
-		if container.Ephemeral || container.Init || !slices.ContainsFunc(c.images, func(known string) bool { return isImage(container.Image, known) }) {
+		if container.Ephemeral || container.Init || !slices.ContainsFunc(c.images, func(known string) bool { return fixes.IsImage(container.Image, known) }) {
 			continue
 		}
 		if len(c.marks) == 0 {
@@ -113,16 +99,6 @@ func (c *Controller) runs(w fixes.Workload) bool {
 		}
 	}
 	return false
-}
-
-// isImage reports whether an image is a known one, wherever it is pulled from:
-// mirrors keep the last parts of the name.
-func isImage(image, known string) bool {
-	repo, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repo, ':'); colon > strings.LastIndexByte(repo, '/') {
-		repo = repo[:colon]
-	}
-	return repo == known || strings.HasSuffix(repo, "/"+known)
 }
 
 // Asks reports whether the controller's chart asks for all that a rule allows.

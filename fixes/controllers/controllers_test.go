@@ -11,20 +11,16 @@ import (
 )
 
 func TestTable(t *testing.T) {
-	seen := map[string]bool{}
 	for _, c := range All() {
-		if seen[c.Name] || c.Name == "" || len(c.Rights) == 0 || len(c.images) == 0 || !strings.HasPrefix(c.Source, "https://") {
-			t.Errorf("%+v is not complete, or there twice", c)
+		if len(c.Rights) == 0 || len(c.images) == 0 || !strings.HasPrefix(c.Source, "https://") {
+			t.Errorf("%+v is not complete", c)
 		}
-		seen[c.Name] = true
 	}
-	if len(seen) < 15 {
-		t.Errorf("%d controllers", len(seen))
+	if len(All()) < 15 {
+		t.Errorf("%d controllers", len(All()))
 	}
-	for _, bad := range []string{"a\tb\n", "a\tb\t-\tget secrets\thttps://x\n"} {
-		if _, err := parse(bad); err == nil {
-			t.Errorf("%q is taken", bad)
-		}
+	if _, err := format.Read(strings.Join(format.Columns, "\t") + "\na\tb\t-\tget secrets\thttps://x\n"); err == nil {
+		t.Error("a right of two words is taken")
 	}
 }
 

@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,9 +81,7 @@ func script(text string) []string {
 	started := false
 	for word := range strings.FieldsSeq(text) {
 		word = strings.Trim(word, `"'\;()`)
-		for _, p := range programs {
-			started = started || strings.HasSuffix(word, string(p))
-		}
+		started = started || isProgram(program(path.Base(word)))
 		if started && (strings.HasPrefix(word, ">") || strings.HasPrefix(word, "1>") || strings.HasPrefix(word, "2>") || word == "|" || word == "&" || word == "&&") {
 			break
 		}

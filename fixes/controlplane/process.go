@@ -25,6 +25,12 @@ const (
 
 var programs = []program{apiServer, controllerManager, scheduler, etcd}
 
+// kubeProxy runs on every node, and is a part of Kubernetes as well.
+const kubeProxy program = "kube-proxy"
+
+// isProgram reports whether a word names a program whose flags are judged.
+func isProgram(p program) bool { return p == kubeProxy || slices.Contains(programs, p) }
+
 // process is one of them as a pod starts it.
 type process struct {
 	program   program
@@ -91,17 +97,17 @@ func processOf(w fixes.Workload, c fixes.Container) (process, bool) {
 			words = script(words[at+1])
 		}
 		for i, word := range words {
-			if p := program(path.Base(word)); slices.Contains(programs, p) {
+			if p := program(path.Base(word)); isProgram(p) {
 				return process{program: p, workload: w, container: c, flags: parse(words[i+1:], c.Env)}, true
 			}
 		}
 		return process{}, false
 	}
-	if p := program(first); slices.Contains(programs, p) {
+	if p := program(first); isProgram(p) {
 		return process{program: p, workload: w, container: c, flags: parse(words[1:], c.Env)}, true
 	}
 	p := program(w.Meta.Labels["component"])
-	if len(c.Command) == 0 && strings.HasPrefix(words[0], "-") && slices.Contains(programs, p) && imageName(c.Image) == string(p) {
+	if len(c.Command) == 0 && strings.HasPrefix(words[0], "-") && isProgram(p) && imageName(c.Image) == string(p) {
 		return process{program: p, workload: w, container: c, flags: parse(words, c.Env)}, true
 	}
 	return process{}, false

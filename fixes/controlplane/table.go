@@ -4,6 +4,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -80,6 +81,19 @@ var table = []row{
 		message: "The API server serves profiles under /debug/pprof: they show how it works inside, and taking one costs it time.",
 		why:     "Profiles are for those who develop the server. Nobody needs them in production, until\nsomebody does for an hour.",
 		set:     []string{"--profiling=false"},
+	},
+	{
+		id: "apiserver-request-timeout", title: "Requests to the API server may last very long", program: apiServer,
+		severity: fixes.Low, threats: []fixes.Threat{fixes.DenialOfService}, cis: []string{"1.2.20"}, flag: "request-timeout", byDefault: "1m0s",
+		weak: func(f flags) bool {
+			text, known := f.last("request-timeout", "1m")
+			d, err := time.ParseDuration(text)
+			return known && err == nil && d > 5*time.Minute
+		},
+		message: "The API server lets a request last longer than five minutes: a few slow clients keep its room for all others.",
+		why:     "A request that lasts holds memory and one of the places that --max-requests-inflight\ngives. The benchmark's own example is 300s; watches, exec and logs do not count.",
+		set:     []string{"--request-timeout=60s"},
+		risk:    "Requests that need longer fail: lists of very many objects without pages, slow admission webhooks.",
 	},
 	{
 		id: "apiserver-service-account-lookup", title: "Tokens of deleted ServiceAccounts stay valid", program: apiServer,

@@ -41,6 +41,7 @@ var samples = map[string]struct{ weak, well string }{
 	"apiserver-kubelet-client":                {"--kubelet-client-key=/k | --x=1", "--kubelet-client-key=/k --kubelet-client-certificate=/c"},
 	"apiserver-kubelet-authority":             {"--x=1", "--kubelet-certificate-authority=/ca"},
 	"apiserver-profiling":                     {"--x=1 | --profiling | --profiling=true | --profiling=1", "--profiling=false | --profiling=$(P)"},
+	"apiserver-request-timeout":               {"--request-timeout=10m | --request-timeout=1h0m1s", "--x=1 | --request-timeout=300s | --request-timeout=$(T) | --request-timeout=soon"},
 	"apiserver-service-account-lookup":        {"--service-account-lookup=false", "--x=1 | --service-account-lookup=true"},
 	"apiserver-service-account-key":           {"--x=1", "--service-account-key-file=/k | --service-account-signing-endpoint=/s"},
 	"apiserver-token-extension":               {"--x=1", "--service-account-extend-token-expiration=false"},

@@ -19,10 +19,7 @@ const dockerHub = "docker.io"
 // expressions of the admission policy say the same in CEL; see
 // [policyVariables].
 func repository(image string) string {
-	repo, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repo, ':'); colon > strings.LastIndexByte(repo, '/') {
-		repo = repo[:colon]
-	}
+	repo, _ := fixes.SplitImage(image)
 	host, _, found := strings.Cut(repo, "/")
 	if !found || !strings.ContainsAny(host, ".:") && host != "localhost" && strings.ToLower(host) == host {
 		repo = dockerHub + "/" + repo

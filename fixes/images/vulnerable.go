@@ -320,10 +320,7 @@ func newer(p *fixes.Pass, c fixes.Container, all *reports) (image, why string) {
 	if !ok || fact.Newer == "" {
 		return "", ""
 	}
-	image, _, _ = strings.Cut(c.Image, "@")
-	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
-		image = image[:colon]
-	}
+	image, _ = fixes.SplitImage(c.Image)
 	image += ":" + fact.Newer
 	known := append(slices.Clone(all.byDigest[fact.NewerDigest]), all.byName[fullName(image)]...)
 	if len(severe(distinct(known))) > 0 {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/table"
 )
 
 // Start is as whom an image starts.
@@ -60,7 +61,7 @@ type Needs struct {
 }
 
 //go:embed images.tsv
-var table string
+var text string
 
 // row is a line of the table.
 type row struct {
@@ -77,12 +78,8 @@ type images struct {
 }
 
 var read = sync.OnceValue(func() images {
-	rows, err := parse(table)
-	if err != nil {
-		panic("fixes/known: " + err.Error()) // the tests read the same table
-	}
 	all := images{byName: map[string][]row{}}
-	for _, r := range rows {
+	for _, r := range format.Embedded(text)() {
 		seen := map[string]bool{}
 		for _, repo := range r.repositories {
 			last := lastElement(repo)
@@ -106,7 +103,8 @@ var read = sync.OnceValue(func() images {
 // doubt; so does one whose version cannot be told where that matters.
 func Lookup(image string) (Needs, bool) {
 	all := read()
-	rows := all.byName[lastElement(withoutTag(image))]
+	short, tag := fixes.SplitImage(image)
+	rows := all.byName[lastElement(short)]
 	if len(rows) == 0 && len(all.any) == 0 {
 		return Needs{}, false
 	}
@@ -114,7 +112,7 @@ func Lookup(image string) (Needs, bool) {
 	if err != nil {
 		return Needs{}, false // the kubelet will refuse it
 	}
-	repo, tag := fullRepository(ref.Context()), tagOf(image)
+	repo := fullRepository(ref.Context())
 	for _, r := range rows {
 		if slices.Contains(r.repositories, repo) {
 			if fits, doubt := r.versions.fit(tag); fits {
@@ -186,110 +184,64 @@ func fullRepository(repo name.Repository) string {
 
 func lastElement(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-// withoutTag cuts tag and digest off an image.
-func withoutTag(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
-		image = image[:colon]
-	}
-	return image
+var format = table.Table[row]{
+	Name:    "images.tsv",
+	Columns: []string{"repositories", "versions", "start", "user", "group", "writes", "caps", "ports", "readonly", "source"},
+	Key:     []string{"repositories", "versions"},
+	Row:     parse,
 }
 
-// tagOf returns an image's tag, "" where it has none.
-func tagOf(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
-		return image[colon+1:]
-	}
-	return ""
-}
-
-// columns are those of the table, in order.
-const columns = "repositories\tversions\tstart\tuser\tgroup\twrites\tcaps\tports\treadonly\tsource"
-
-func parse(text string) ([]row, error) {
-	var rows []row
-	headed := false
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
-		line = strings.TrimSuffix(line, "\n")
-		switch {
-		case line == "" || line[0] == '#':
-		case !headed:
-			if headed = line == columns; !headed {
-				return nil, fmt.Errorf("line %d: the columns are %q", number, line)
-			}
-		default:
-			r, err := parseRow(strings.Split(line, "\t"))
-			if err != nil {
-				return nil, fmt.Errorf("line %d: %w", number, err)
-			}
-			rows = append(rows, r)
-		}
-	}
-	return rows, nil
-}
-
-func parseRow(fields []string) (row, error) {
-	if want := strings.Count(columns, "\t") + 1; len(fields) != want {
-		return row{}, fmt.Errorf("%d fields, not %d", len(fields), want)
-	}
-	r := row{repositories: strings.Split(fields[0], ",")}
+func parse(f table.Row) (row, error) {
+	r := row{repositories: f.List("repositories")}
 	n := &r.needs
-	n.Start, n.Source = Start(fields[2]), fields[9]
-	if !slices.Contains([]Start{AsUser, AsEither, AsRoot}, n.Start) {
-		return row{}, fmt.Errorf("start %q", fields[2])
-	}
+	n.Source = f.Text("source")
 	var err error
-	if r.versions, err = parseVersions(fields[1]); err != nil {
+	if n.Start, err = table.OneOf(f, "start", AsUser, AsEither, AsRoot); err != nil {
 		return row{}, err
 	}
-	if n.User, err = parseID(fields[3]); err != nil {
+	if r.versions, err = parseVersions(f.Text("versions")); err != nil {
 		return row{}, err
 	}
-	if n.Group, err = parseID(fields[4]); err != nil {
+	if n.User, err = parseID(f, "user"); err != nil {
 		return row{}, err
 	}
-	var paths []string
-	paths, n.WritesKnown = list(fields[5])
-	for _, p := range paths {
+	if n.Group, err = parseID(f, "group"); err != nil {
+		return row{}, err
+	}
+	for _, p := range list(f, "writes") {
 		path, seed := strings.CutSuffix(p, "+")
 		n.Writes = append(n.Writes, fixes.Scratch{Path: path, Seed: seed})
 	}
-	n.Capabilities, n.CapabilitiesKnown = list(fields[6])
-	ports, _ := list(fields[7])
-	for _, p := range ports {
+	n.Capabilities = list(f, "caps")
+	n.WritesKnown, n.CapabilitiesKnown = f.Has("writes"), f.Has("caps")
+	for _, p := range list(f, "ports") {
 		port, err := strconv.ParseUint(p, 10, 16)
 		if err != nil {
 			return row{}, fmt.Errorf("port %q", p)
 		}
 		n.Ports = append(n.Ports, int32(port))
 	}
-	n.ReadOnly = fields[8] == "yes"
-	return r, nil
+	readOnly, err := table.OneOf(f, "readonly", "yes", table.None)
+	n.ReadOnly = readOnly == "yes"
+	return r, err
 }
 
-const unknown = "-"
-
-// list splits a field into its parts, and tells whether it says anything.
-func list(field string) (parts []string, known bool) {
-	switch field {
-	case unknown:
-		return nil, false
-	case "none":
-		return nil, true
+// list splits a field into its parts; "none" says that there are none, which is more
+// than not to say.
+func list(f table.Row, column string) []string {
+	if f.Text(column) == "none" {
+		return nil
 	}
-	return strings.Split(field, ","), true
+	return f.List(column)
 }
 
-func parseID(field string) (*int64, error) {
-	if field == unknown {
+func parseID(f table.Row, column string) (*int64, error) {
+	if !f.Has(column) {
 		return nil, nil
 	}
-	id, err := strconv.ParseInt(field, 10, 64)
+	id, err := strconv.ParseInt(f.Text(column), 10, 64)
 	if err != nil || id < 0 {
-		return nil, fmt.Errorf("user or group %q", field)
+		return nil, fmt.Errorf("%s %q", column, f.Text(column))
 	}
 	return &id, nil
 }

@@ -65,11 +65,7 @@ var programs = []program{
 // runs reports whether an image is one of the program's, wherever it is pulled
 // from.
 func (p *program) runs(image string) bool {
-	repo, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repo, ':'); colon > strings.LastIndexByte(repo, '/') {
-		repo = repo[:colon]
-	}
-	if slices.ContainsFunc(p.images, func(known string) bool { return repo == known || strings.HasSuffix(repo, "/"+known) }) {
+	if slices.ContainsFunc(p.images, func(known string) bool { return fixes.IsImage(image, known) }) {
 		return true
 	}
 	return slices.ContainsFunc(agents.All(), func(a *agents.Agent) bool { return a.Name == p.name && a.Runs(image) })

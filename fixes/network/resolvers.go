@@ -3,7 +3,6 @@ package network
 import (
 	"cmp"
 	"net/netip"
-	"path"
 	"slices"
 	"strings"
 
@@ -133,7 +132,7 @@ func (r *dnsTargets) port(inv *fixes.Inventory, svc *corev1.Service, target ints
 func (r *dnsTargets) caches(inv *fixes.Inventory) {
 	for _, w := range inv.Workloads(metav1.NamespaceSystem) {
 		for c := range w.Containers() {
-			if path.Base(imageName(c.Image)) != "k8s-dns-node-cache" {
+			if !fixes.IsImage(c.Image, "k8s-dns-node-cache") {
 				continue
 			}
 			if !w.Spec.HostNetwork && len(w.Meta.Labels) > 0 {
@@ -153,15 +152,6 @@ func (r *dnsTargets) caches(inv *fixes.Inventory) {
 			}
 		}
 	}
-}
-
-// imageName returns an image without its tag and digest.
-func imageName(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		image = image[:i]
-	}
-	return image
 }
 
 // dnsServices returns the Services of the cluster's DNS: in the namespaces where
@@ -187,7 +177,7 @@ func servesNames(inv *fixes.Inventory, svc *corev1.Service) bool {
 	}
 	for _, w := range behind(inv, svc) {
 		for c := range w.Containers() {
-			if slices.Contains(dnsImages, path.Base(imageName(c.Image))) {
+			if slices.ContainsFunc(dnsImages, func(known string) bool { return fixes.IsImage(c.Image, known) }) {
 				return true
 			}
 		}

@@ -82,3 +82,15 @@ func TestKubeletSteps(t *testing.T) {
 		}
 	}
 }
+
+func TestHostnameOverride(t *testing.T) {
+	fact := func(flags map[string]string) []fixes.Object {
+		return []fixes.Object{&fixes.Kubelet{ObjectMeta: metav1.ObjectMeta{Name: "n1"}, Flags: flags}}
+	}
+	fixestest.Table(t, hostnameOverride(), []fixestest.Case{
+		{Name: "nobody asked", Objects: node("n1", "v1.37.2", "", "", ""), Live: true},
+		{Name: "its flags are not shown", Facts: fact(nil), Live: true},
+		{Name: "it has its host's name", Facts: fact(map[string]string{"hostname-override": ""}), Live: true},
+		{Name: "it is told its name", Facts: fact(map[string]string{"hostname-override": "x\x1b[2J"}), Live: true, Want: []string{"Node n1 --hostname-override manual"}},
+	})
+}

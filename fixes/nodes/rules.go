@@ -11,5 +11,6 @@ func Rules() []*fixes.Rule {
 		accessUnlimited(),
 		execIntoPrivileged(),
 		unpatched(),
+		hostnameOverride(),
 	}, kubeletRules()...)
 }

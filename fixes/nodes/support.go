@@ -2,15 +2,16 @@ package nodes
 
 import (
 	_ "embed"
+	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
-	"sync"
 	"time"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes/table"
 )
 
 //go:embed support.tsv
-var supportTable string
+var supportText string
 
 // support is until when a version gets fixes for security.
 type support struct {
@@ -21,26 +22,26 @@ type support struct {
 	source  string
 }
 
-// supports reads the table once. A test proves that it can be read.
-var supports = sync.OnceValue(func() []support {
-	var rows []support
-	for line := range strings.Lines(supportTable) {
-		if strings.HasPrefix(line, "#") || strings.TrimSpace(line) == "" {
-			continue
-		}
-		f := strings.Split(strings.TrimSpace(line), "\t")
-		end, err := time.Parse(time.DateOnly, f[2])
+var supports = supportTable.Embedded(supportText)
+
+var supportTable = table.Table[support]{
+	Name:    "support.tsv",
+	Columns: []string{"what", "version", "end", "source"},
+	Key:     []string{"what", "version"},
+	Row: func(r table.Row) (support, error) {
+		end, err := time.Parse(time.DateOnly, r.Text("end"))
 		if err != nil {
-			panic("support.tsv: " + err.Error())
+			return support{}, fmt.Errorf("end is %q, and no day", r.Text("end"))
 		}
-		row := support{what: f[0], version: f[1], end: end, source: f[3]}
+		row := support{what: r.Text("what"), version: r.Text("version"), end: end, source: r.Text("source")}
 		if row.what == "os" {
-			row.os = regexp.MustCompile(row.version)
+			row.os, err = regexp.Compile(row.version)
+		} else if _, _, ok := minor(row.version); !ok {
+			err = fmt.Errorf("%q is no minor version", row.version)
 		}
-		rows = append(rows, row)
-	}
-	return rows
-})
+		return row, err
+	},
+}
 
 // supportOf returns the row for a version ("1.34.2", an osImage). What is older
 // than the first row of its kind ended with that at the latest. It is false for

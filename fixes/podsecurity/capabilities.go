@@ -12,7 +12,7 @@ import (
 )
 
 // capabilities is the control "Capabilities" of the restricted profile, which
-// contains that of the baseline profile (CIS 5.2.8 to 5.2.10).
+// contains that of the baseline profile (CIS 5.2.8 and 5.2.9).
 func capabilities() *fixes.Rule {
 	return control{
 		id:         "pss-capabilities",
@@ -20,7 +20,7 @@ func capabilities() *fixes.Rule {
 		title:      "A container keeps Linux capabilities",
 		severity:   fixes.Medium,
 		threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Spoofing},
-		references: []fixes.Reference{fixes.PSS("Capabilities"), fixes.CIS("5.2.8"), fixes.CIS("5.2.9"), fixes.CIS("5.2.10")},
+		references: []fixes.Reference{fixes.PSS("Capabilities"), fixes.CIS("5.2.8"), fixes.CIS("5.2.9")},
 		docs: `
 A container that says nothing starts with fourteen of root's capabilities: it
 may forge packets (NET_RAW), take any user's identity (SETUID), and pass over

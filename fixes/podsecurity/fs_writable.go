@@ -18,7 +18,7 @@ func fsWritable() *fixes.Rule {
 		title:      "A container may write to its own file system",
 		severity:   fixes.Low,
 		threats:    []fixes.Threat{fixes.Tampering},
-		references: []fixes.Reference{fixes.CIS("5.7.3")},
+		references: []fixes.Reference{fixes.CIS("5.6.3")},
 		docs: `
 Whoever breaks into a container can replace its program, or leave tools in it
 that outlive the connection, as long as its file system can be written. Few

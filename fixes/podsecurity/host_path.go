@@ -12,7 +12,7 @@ import (
 )
 
 // hostPath is the control "HostPath Volumes" of the baseline profile (CIS
-// 5.2.12).
+// 5.2.11).
 func hostPath() *fixes.Rule {
 	return control{
 		id:         "pss-host-path",
@@ -20,7 +20,7 @@ func hostPath() *fixes.Rule {
 		title:      "A pod mounts files of its node",
 		severity:   fixes.High,
 		threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Tampering, fixes.InformationDisclosure},
-		references: []fixes.Reference{fixes.PSS("HostPath Volumes"), fixes.CIS("5.2.12")},
+		references: []fixes.Reference{fixes.PSS("HostPath Volumes"), fixes.CIS("5.2.11")},
 		docs: `
 A hostPath volume shows the pod a file or folder of whatever node it runs on.
 With the runtime's socket, the kubelet's folder or /etc that is the whole node;

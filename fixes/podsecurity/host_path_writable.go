@@ -19,7 +19,7 @@ func hostPathWritable() *fixes.Rule {
 		Title:      "A pod may change the files of its node",
 		Severity:   fixes.High,
 		Threats:    []fixes.Threat{fixes.Tampering, fixes.ElevationOfPrivilege},
-		References: []fixes.Reference{fixes.PSS("HostPath Volumes"), fixes.CIS("5.2.12"), fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K01")},
+		References: []fixes.Reference{fixes.PSS("HostPath Volumes"), fixes.CIS("5.2.11"), fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K01")},
 		Kinds:      fixes.WorkloadKinds(),
 		Check:      each(checkHostPathWritable),
 		Docs: `

@@ -6,7 +6,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
 
-// hostPorts is the control "Host Ports" of the baseline profile (CIS 5.2.13).
+// hostPorts is the control "Host Ports" of the baseline profile (CIS 5.2.12).
 func hostPorts() *fixes.Rule {
 	return control{
 		id:         "pss-host-ports",
@@ -14,7 +14,7 @@ func hostPorts() *fixes.Rule {
 		title:      "A container opens a port of its node",
 		severity:   fixes.Medium,
 		threats:    []fixes.Threat{fixes.InformationDisclosure, fixes.Spoofing, fixes.DenialOfService},
-		references: []fixes.Reference{fixes.PSS("Host Ports"), fixes.CIS("5.2.13")},
+		references: []fixes.Reference{fixes.PSS("Host Ports"), fixes.CIS("5.2.12")},
 		docs: `
 A hostPort opens the pod to everyone who reaches the node, whatever Services and,
 with many network plugins, NetworkPolicies say. The pod can take a port that

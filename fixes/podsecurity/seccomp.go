@@ -7,7 +7,7 @@ import (
 )
 
 // seccomp is the control "Seccomp" of the restricted profile, which contains
-// that of the baseline profile (CIS 5.7.2).
+// that of the baseline profile (CIS 5.6.2).
 func seccomp() *fixes.Rule {
 	return control{
 		id:         "pss-seccomp",
@@ -15,7 +15,7 @@ func seccomp() *fixes.Rule {
 		title:      "System calls are not filtered",
 		severity:   fixes.Low,
 		threats:    []fixes.Threat{fixes.ElevationOfPrivilege},
-		references: []fixes.Reference{fixes.PSS("Seccomp"), fixes.CIS("5.7.2")},
+		references: []fixes.Reference{fixes.PSS("Seccomp"), fixes.CIS("5.6.2")},
 		docs: `
 Without a seccomp profile a container may make every system call of the kernel,
 and most ways out of containers went through calls that no ordinary program

@@ -30,7 +30,7 @@ func volumeSocket() *fixes.Rule {
 		Title:      "A pod can give orders to its node's container runtime",
 		Severity:   fixes.Critical,
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Tampering, fixes.InformationDisclosure},
-		References: []fixes.Reference{fixes.PSS("HostPath Volumes"), fixes.CIS("5.2.12"), fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K01")},
+		References: []fixes.Reference{fixes.PSS("HostPath Volumes"), fixes.CIS("5.2.11"), fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K01")},
 		Kinds:      fixes.WorkloadKinds(),
 		Check:      each(checkSocket),
 		Docs: `

@@ -7,7 +7,7 @@ import (
 )
 
 // windowsHostProcess is the control "HostProcess" of the baseline profile (CIS
-// 5.2.11).
+// 5.2.10).
 func windowsHostProcess() *fixes.Rule {
 	return control{
 		id:         "pss-windows-host-process",
@@ -15,7 +15,7 @@ func windowsHostProcess() *fixes.Rule {
 		title:      "A Windows container runs as a process of its node",
 		severity:   fixes.Critical,
 		threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Tampering, fixes.InformationDisclosure},
-		references: []fixes.Reference{fixes.PSS("HostProcess"), fixes.CIS("5.2.11")},
+		references: []fixes.Reference{fixes.PSS("HostProcess"), fixes.CIS("5.2.10")},
 		docs: `
 A HostProcess container is no container: its program runs on the Windows node
 itself, with the node's files, registry and services, often as SYSTEM.

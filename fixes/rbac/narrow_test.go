@@ -139,14 +139,8 @@ func TestPaths(t *testing.T) {
 }
 
 func TestResources(t *testing.T) {
-	lines := 0
-	for line := range strings.Lines(resourceTable) {
-		if line[0] != '#' {
-			lines++
-		}
-	}
-	if len(Resources()) != lines || lines < 60 {
-		t.Errorf("%d resources of %d lines", len(Resources()), lines)
+	if len(Resources()) < 60 {
+		t.Errorf("%d resources", len(Resources()))
 	}
 	for name, want := range map[string]string{"deploy": "deployments.apps", "Secret": "secrets", "sa": "serviceaccounts", "pvc": "persistentvolumeclaims", "events": "events"} {
 		r, ok := FindResource(name, "", false)

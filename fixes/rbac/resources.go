@@ -4,7 +4,8 @@ import (
 	_ "embed"
 	"slices"
 	"strings"
-	"sync"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes/table"
 )
 
 // Resource is a resource of Kubernetes' own API, or one that a server serves.
@@ -19,23 +20,22 @@ type Resource struct {
 }
 
 //go:embed resources.tsv
-var resourceTable string
+var resourceText string
 
-var resources = sync.OnceValue(func() []Resource {
-	var all []Resource
-	for line := range strings.Lines(resourceTable) {
-		f := strings.Split(strings.TrimRight(line, "\n"), "\t")
-		if len(f) != 4 {
-			continue // the head; a test reads the rest
+var resources = resourceTable.Embedded(resourceText)
+
+var resourceTable = table.Table[Resource]{
+	Name:    "resources.tsv",
+	Columns: []string{"resource", "group", "scope", "names"},
+	Key:     []string{"resource", "group"},
+	Row: func(r table.Row) (Resource, error) {
+		scope, err := table.OneOf(r, "scope", "ns", table.None)
+		if err != nil {
+			return Resource{}, err
 		}
-		r := Resource{Name: f[0], Group: strings.TrimPrefix(f[1], "-"), Namespaced: f[2] == "ns"}
-		if f[3] != "-" {
-			r.names = strings.Split(f[3], ",")
-		}
-		all = append(all, r)
-	}
-	return all
-})
+		return Resource{Name: r.Text("resource"), Group: r.Text("group"), Namespaced: scope == "ns", names: r.List("names")}, nil
+	},
+}
 
 // Resources lists the resources of Kubernetes' own API. The slice belongs to
 // the package.

@@ -100,6 +100,11 @@ func (c *Client) ServerVersion(ctx context.Context) (*version.Info, error) {
 // Raw reads a path of the API, which may end in a query, as it is answered, in
 // JSON where the server has the choice.
 func (c *Client) Raw(ctx context.Context, path string) ([]byte, error) {
+	return c.RawAs(ctx, path, runtime.ContentTypeJSON)
+}
+
+// RawAs is [Client.Raw] for another media type than plain JSON.
+func (c *Client) RawAs(ctx context.Context, path, accept string) ([]byte, error) {
 	r, err := c.group(schema.GroupVersion{Version: "v1"}, false)
 	if err != nil {
 		return nil, err
@@ -109,7 +114,7 @@ func (c *Client) Raw(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	req := r.Get().AbsPath(path).SetHeader("Accept", runtime.ContentTypeJSON)
+	req := r.Get().AbsPath(path).SetHeader("Accept", accept)
 	for name := range params {
 		req = req.Param(name, params.Get(name))
 	}

@@ -33,10 +33,13 @@ const (
 )
 
 // Kubelets reads the configuration of each node's kubelet through the API server
-// (GET nodes/NAME/proxy/configz). It implements [source.Facts] for
-// [fixes.KindKubelet].
+// (GET nodes/NAME/proxy/configz), and with which flags it was started, as far as rules
+// ask (flagz). It implements [source.Facts] for [fixes.KindKubelet].
 type Kubelets struct {
-	API source.Getter
+	API interface {
+		source.Getter
+		RawAs(ctx context.Context, path, accept string) ([]byte, error)
+	}
 	// Say, where set, is told of what is read, once.
 	Say func(path string)
 }
@@ -52,11 +55,16 @@ const configResource = "nodes/proxy"
 func (k *Kubelets) Load(ctx context.Context, inv *fixes.Inventory, emit func(source.Batch)) error {
 	nodes := fixes.Objects[*corev1.Node](inv, "")
 	if k.Say != nil && len(nodes) > 0 {
-		k.Say(fmt.Sprintf("GET %s, and so of all %d nodes", fixes.Clean(configPath(nodes[0].Name)), len(nodes)))
+		said := "GET " + fixes.Clean(proxyPath(nodes[0].Name, "configz")) + " and flagz"
+		if len(nodes) > 1 {
+			said += fmt.Sprintf(", and so of all %d nodes", len(nodes))
+		}
+		k.Say(said)
 	}
 	var mu sync.Mutex
 	forbidden := false
 	failed := map[string]int{} // nodes by reason
+	flagless := 0
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, node := range nodes {
@@ -68,6 +76,10 @@ func (k *Kubelets) Load(ctx context.Context, inv *fixes.Inventory, emit func(sou
 				return nil
 			}
 			config, err := k.read(groupCtx, node.Name)
+			var flags map[string]string
+			if err == nil {
+				flags = k.flags(groupCtx, node.Name)
+			}
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -79,8 +91,11 @@ func (k *Kubelets) Load(ctx context.Context, inv *fixes.Inventory, emit func(sou
 			case err != nil:
 				failed[reason(err)]++
 			default:
+				if flags == nil {
+					flagless++
+				}
 				emit(source.Batch{Kind: fixes.KindKubelet, Objects: []fixes.Object{
-					&fixes.Kubelet{ObjectMeta: metav1.ObjectMeta{Name: node.Name}, Config: config},
+					&fixes.Kubelet{ObjectMeta: metav1.ObjectMeta{Name: node.Name}, Config: config, Flags: flags},
 				}})
 			}
 			return nil
@@ -89,7 +104,11 @@ func (k *Kubelets) Load(ctx context.Context, inv *fixes.Inventory, emit func(sou
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	emit(source.Batch{Kind: fixes.KindKubelet, Skips: skips(configResource, forbidden, failed)})
+	all := skips(configResource, forbidden, failed)
+	if flagless > 0 {
+		all = append(all, skips("flags of kubelets", false, map[string]int{"its kubelet does not show them, as before Kubernetes 1.36": flagless})...)
+	}
+	emit(source.Batch{Kind: fixes.KindKubelet, Skips: all})
 	return nil
 }
 
@@ -110,8 +129,8 @@ func skips(resource string, forbidden bool, failed map[string]int) []fixes.Skip 
 	return list
 }
 
-func configPath(node string) string {
-	return "/api/v1/nodes/" + url.PathEscape(node) + "/proxy/configz"
+func proxyPath(node, page string) string {
+	return "/api/v1/nodes/" + url.PathEscape(node) + "/proxy/" + page
 }
 
 var errNoConfig = errors.New("the answer is no kubelet's configuration")
@@ -124,7 +143,7 @@ var secretSettings = []string{"staticPodURLHeader"}
 func (k *Kubelets) read(ctx context.Context, node string) (map[string]any, error) {
 	ctx, cancel := context.WithTimeout(ctx, configTimeout)
 	defer cancel()
-	text, err := k.API.Raw(ctx, configPath(node))
+	text, err := k.API.Raw(ctx, proxyPath(node, "configz"))
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +157,34 @@ func (k *Kubelets) read(ctx context.Context, node string) (map[string]any, error
 		delete(answer.Config, name)
 	}
 	return answer.Config, nil
+}
+
+// flagsType are the forms in which flagz tells flags (KEP-4828).
+const flagsType = "application/json;g=config.k8s.io;v=v1beta1;as=Flagz,application/json;g=config.k8s.io;v=v1alpha1;as=Flagz"
+
+// judgedFlags are the flags that are kept of all that a kubelet shows.
+var judgedFlags = []string{"hostname-override"}
+
+// flags asks one kubelet for its flags; nil where it does not tell them.
+func (k *Kubelets) flags(ctx context.Context, node string) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, configTimeout)
+	defer cancel()
+	text, err := k.API.RawAs(ctx, proxyPath(node, "flagz"), flagsType)
+	if err != nil || len(text) > maxConfig {
+		return nil
+	}
+	var answer struct {
+		Kind  string            `json:"kind"`
+		Flags map[string]string `json:"flags"`
+	}
+	if json.Unmarshal(text, &answer) != nil || answer.Kind != "Flagz" {
+		return nil
+	}
+	flags := map[string]string{}
+	for _, name := range judgedFlags {
+		flags[name] = answer.Flags[name]
+	}
+	return flags
 }
 
 // reason says in a phrase why a kubelet was not read. What it answered is not

@@ -69,13 +69,13 @@ func TestKubeletsOnNode(t *testing.T) {
 	var said []string
 	ids, result := kubeletFindings(t, weak, "", func(path string) { said = append(said, path) })
 	want := []string{
-		"kubelet-anonymous-auth", "kubelet-event-rate", "kubelet-iptables-chains", "kubelet-pod-pids", "kubelet-profiling",
+		"kubelet-anonymous-auth", "kubelet-event-rate", "kubelet-hostname-override", "kubelet-iptables-chains", "kubelet-pod-pids", "kubelet-profiling",
 		"kubelet-protect-kernel-defaults", "kubelet-read-only-port", "kubelet-rotate-certificates", "kubelet-seccomp-default", "kubelet-streaming-timeout", "kubelet-tls-version",
 	}
 	if !slices.Equal(ids, want) {
 		t.Errorf("found %q\nnot   %q", ids, want)
 	}
-	if len(said) != 1 || said[0] != "GET /api/v1/nodes/real-1/proxy/configz, and so of all 1 nodes" {
+	if len(said) != 1 || said[0] != "GET /api/v1/nodes/real-1/proxy/configz and flagz" {
 		t.Errorf("said %q", said)
 	}
 	if skips := result.Inventory.Skips(); len(skips) > 0 {
@@ -99,8 +99,8 @@ func TestKubeletsOnNode(t *testing.T) {
 		}
 	}
 	hard := cluster.StartNode(t, cluster.WithKubeletArgs("--config-dir="+dir))
-	// The test machine's kernel is not ours to change.
-	if ids, _ := kubeletFindings(t, hard, "", nil); !slices.Equal(ids, []string{"kubelet-protect-kernel-defaults"}) {
+	// The test machine's kernel and name are not ours to change.
+	if ids, _ := kubeletFindings(t, hard, "", nil); !slices.Equal(ids, []string{"kubelet-hostname-override", "kubelet-protect-kernel-defaults"}) {
 		t.Errorf("with the fixes, found %q", ids)
 	}
 }
@@ -109,7 +109,7 @@ func TestKubeletsOnNode(t *testing.T) {
 func fixedLines(result *fixes.Result) map[string]string {
 	lines := map[string]string{}
 	for _, f := range result.Findings {
-		if f.Rule.ID == "kubelet-protect-kernel-defaults" {
+		if f.Rule.ID == "kubelet-protect-kernel-defaults" || f.Rule.ID == "kubelet-hostname-override" {
 			continue
 		}
 		var text strings.Builder

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -50,6 +51,14 @@ func (a answers) Raw(_ context.Context, path string) ([]byte, error) {
 	return a[strings.TrimSuffix(node, "/proxy/configz")]()
 }
 
+func (a answers) RawAs(_ context.Context, path, _ string) ([]byte, error) {
+	node, ok := strings.CutSuffix(strings.TrimPrefix(path, "/api/v1/nodes/"), "/proxy/flagz")
+	if answer := a[node+" flags"]; ok && answer != nil {
+		return answer()
+	}
+	return nil, nodeError(metav1.StatusReasonNotFound)
+}
+
 func text(s string) func() ([]byte, error)  { return func() ([]byte, error) { return []byte(s), nil } }
 func fail(err error) func() ([]byte, error) { return func() ([]byte, error) { return nil, err } }
 func nodeError(reason metav1.StatusReason) error {
@@ -86,14 +95,35 @@ func TestBrokenKubelets(t *testing.T) {
 		got = append(got, s.Resource+": "+s.Reason)
 	}
 	want := []string{
+		"flags of kubelets: 1 node: its kubelet does not show them, as before Kubernetes 1.36",
 		"nodes/proxy: 1 node: the API server could not reach the kubelet",
 		"nodes/proxy: 1 node: the kubelet did not answer in time",
 		"nodes/proxy: 1 node: the kubelet does not take the API server's credentials",
 		"nodes/proxy: 1 node: the kubelet serves no configz (enableDebuggingHandlers: false), or the node is gone",
 		"nodes/proxy: 4 nodes: the answer is no kubelet's configuration",
 	}
+	slices.Sort(got)
 	if !slices.Equal(got, want) {
 		t.Errorf("skipped %q", got)
+	}
+}
+
+// TestFlags keeps of a kubelet's flags those that a rule asks for, and none of what is
+// no answer of flagz.
+func TestFlags(t *testing.T) {
+	config := text(`{"kubeletconfig":{"readOnlyPort":0}}`)
+	for answer, want := range map[string]map[string]string{
+		`{"kind":"Flagz","flags":{"hostname-override":"x","bootstrap-kubeconfig":"/secret"}}`: {"hostname-override": "x"},
+		`{"kind":"Flagz","flags":{}}`:                        {"hostname-override": ""},
+		`{"kind":"Other","flags":{"hostname-override":"x"}}`: nil,
+		`{"kind":"Flagz","flags":{"hostname-override":1}}`:   nil,
+		"hello": nil,
+	} {
+		objects, skips := load(t, &Kubelets{API: answers{"n": config, "n flags": text(answer)}}, inventory(map[string][]corev1.NodeAddress{"n": nil}))
+		got := objects["n"].(*fixes.Kubelet).Flags
+		if !maps.Equal(got, want) || (got == nil) != (want == nil) || len(skips) > 0 == (want != nil) {
+			t.Errorf("%s: %v, skipped %v", answer, got, skips)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func newest(tag string, tags []string) (string, bool) {
 
 // newer fills in the newest tag of an image's release line.
 func (h *host) newer(ctx context.Context, p *remote.Puller, q question, fact *fixes.Image) error {
-	tag := tagOf(q.image)
+	_, tag := fixes.SplitImage(q.image)
 	if _, ok := parseRelease(tag); !ok {
 		return nil
 	}
@@ -93,13 +93,4 @@ func (h *host) newer(ctx context.Context, p *remote.Puller, q question, fact *fi
 	}
 	fact.Newer, fact.NewerDigest = found, desc.Digest.String()
 	return nil
-}
-
-// tagOf returns the tag in an image's name, also where a digest follows it.
-func tagOf(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
-		return image[colon+1:]
-	}
-	return ""
 }
