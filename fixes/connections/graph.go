@@ -296,7 +296,10 @@ func find(inv *fixes.Inventory) *Graph {
 	g.system(inv, names)
 	flows := fixes.Objects[*fixes.Flows](inv, "")
 	g.observe(flows, names)
+	around := detours(inv, names)
+	g.follow(around)
 	g.guess(names, inv.Strictness)
+	g.follow(around)
 	g.doubt(flows)
 	g.order()
 	return g
