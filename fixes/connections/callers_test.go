@@ -148,7 +148,6 @@ spec: {selector: {app: game}, ports: [{port: 7777, targetPort: 7000, protocol: U
 		"another namespace, not granted":              {labelled + gw + routeObject("HTTPRoute", "edge", parent, far), nil},
 		"another namespace, granted to another kind":  {labelled + gw + fmt.Sprintf(grant, "") + routeObject("GRPCRoute", "edge", parent, far), nil},
 		"a bucket": {labelled + gw + routeObject("HTTPRoute", "shop", parent, "{backendRefs: [{group: example.com, kind: Bucket, name: db, port: 5432}]}"), nil},
-		"a mesh":   {labelled + gw + routeObject("HTTPRoute", "shop", "{group: '', kind: Service, name: db}", toDB), nil},
 	}
 	testGraph(t, tests)
 }

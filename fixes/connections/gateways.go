@@ -26,14 +26,8 @@ func (g *Graph) gateways(inv *fixes.Inventory, names *names) {
 				continue
 			}
 			ref := fixes.RefOf(c)
-			for _, b := range route.Backends() {
-				s, ok := names.service(b.Namespace, b.Name)
-				if !ok || !fixes.Granted(inv, ref, b.Namespace, b.Name) {
-					continue
-				}
-				for _, d := range names.destinations(s, b.Port) {
-					g.route(route, ref, all, d)
-				}
+			for _, d := range backendsOf(inv, names, route, ref) {
+				g.route(route, ref, all, d)
 			}
 		}
 	}
@@ -52,7 +46,7 @@ func (g *Graph) route(route *fixes.Route, ref fixes.Ref, all []gateway, d destin
 	why := Reason{ref, "spec.rules", ref.Kind.Name + " " + ref.Name + " leads to it"}
 	for _, parent := range route.Spec.ParentRefs {
 		if parent.Kind != "" && parent.Kind != fixes.KindGateway.Name {
-			continue // a mesh: the pods that call a Service go on to others
+			continue // a mesh: see follow
 		}
 		l := Link{From: End{Place: Anyone}, To: d.to, Ports: d.ports, Sure: Inferred}
 		i := slices.IndexFunc(all, func(gw gateway) bool { return parent.OnGateway(ref.Namespace, gw.Gateway) })

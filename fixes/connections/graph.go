@@ -129,6 +129,7 @@ type Link struct {
 	Why   []Reason
 
 	scrape bool // it only collects metrics
+	host   bool // from a workload in its nodes' network
 }
 
 // Graph is the links that an inventory tells of.
@@ -146,6 +147,8 @@ type Graph struct {
 	Cut []Link
 
 	names    *names
+	places   map[End]int // of Workloads
+	customs  *customs
 	index    map[string]int // of Links, by ends and ports
 	to, from map[End][]int
 }
@@ -162,6 +165,15 @@ func (g *Graph) at(places []int) []Link {
 		out[i] = g.Links[place]
 	}
 	return out
+}
+
+// workload returns the workload that an end is.
+func (g *Graph) workload(e End) (fixes.Workload, bool) {
+	i, ok := g.places[e]
+	if !ok {
+		return fixes.Workload{}, false
+	}
+	return g.Workloads[i], true
 }
 
 // Behind returns the workloads that a Service selects.
@@ -186,7 +198,7 @@ func (g *Graph) add(l Link) {
 		return
 	}
 	had := &g.Links[i]
-	had.scrape = had.scrape && l.scrape
+	had.scrape, had.host = had.scrape && l.scrape, had.host && l.host
 	had.Sure = max(had.Sure, l.Sure)
 	for _, why := range l.Why {
 		if !slices.Contains(had.Why, why) {
@@ -262,12 +274,15 @@ func written(w fixes.Workload) bool {
 }
 
 func find(inv *fixes.Inventory) *Graph {
-	g := &Graph{API: apiOf(inv)}
+	g := &Graph{API: apiOf(inv), places: map[End]int{}}
 	g.replace(nil)
 	for _, w := range inv.Workloads("") {
 		if !w.Finished() && !w.Spec.HostNetwork && written(w) {
 			g.Workloads = append(g.Workloads, w)
 		}
+	}
+	for i, w := range g.Workloads {
+		g.places[Of(w)] = i
 	}
 	names := newNames(inv, g.Workloads)
 	g.names = names
@@ -281,7 +296,10 @@ func find(inv *fixes.Inventory) *Graph {
 	g.system(inv, names)
 	flows := fixes.Objects[*fixes.Flows](inv, "")
 	g.observe(flows, names)
+	around := detours(inv, names)
+	g.follow(around)
 	g.guess(names, inv.Strictness)
+	g.follow(around)
 	g.doubt(flows)
 	g.order()
 	return g

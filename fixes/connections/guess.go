@@ -3,6 +3,7 @@ package connections
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -31,11 +32,12 @@ func (g *Graph) guess(names *names, strictness fixes.Strictness) {
 // guessClients gives clients to what has a Service and none that is known: what
 // its name tells of, or all of its namespace that may be one.
 func (g *Graph) guessClients(names *names) {
+	g.customs = g.findCustoms()
 	guesses := g.webhooks(names) // added at the end: one guess is no reason against another
 	for _, w := range g.Workloads {
 		services := names.services[w.Object.GetNamespace()]
 		for _, name := range slices.Sorted(maps.Keys(services)) {
-			open := g.unreached(w, names.destinations(services[name], 0))
+			open := g.unreached(w, names.destinations(services[name].forSiblings(), 0))
 			if len(open) == 0 {
 				continue
 			}
@@ -44,14 +46,19 @@ func (g *Graph) guessClients(names *names) {
 			if len(clients) > 0 {
 				why.Text += "; its name tells"
 			} else {
-				clients = g.mayConnect(w, services[name])
+				var left []string
+				if clients, left = g.mayConnect(w, services[name]); len(left) > 0 {
+					why.Text += "; not " + strings.Join(left, ", nor ")
+				}
 			}
 			for _, from := range clients {
-				guesses = append(guesses, Link{From: Of(from), To: Of(w), Ports: open, Sure: Guessed, Why: []Reason{why}})
+				if ports := portsFor(from, w, open); len(ports) > 0 {
+					guesses = append(guesses, Link{From: Of(from), To: Of(w), Ports: ports, Sure: Guessed, Why: []Reason{why}})
+				}
 			}
 		}
 	}
-	for _, l := range append(guesses, g.namedAfter(names)...) {
+	for _, l := range slices.Concat(guesses, g.namedAfter(names), g.callBack()) {
 		g.add(l)
 	}
 }
@@ -101,7 +108,7 @@ func (g *Graph) unreached(w fixes.Workload, found []destination) []Port {
 		}
 	}
 	front := !IsStore(w) && g.exposesFew(w.Object.GetNamespace())
-	counts := func(l Link) bool { return l.From.Place != Anyone || front }
+	counts := func(l Link) bool { return l.From.Place != Anyone || l.host || front }
 	return slices.DeleteFunc(forClients(w, ports), func(p Port) bool { return g.hasClient(Of(w), p, counts) })
 }
 
@@ -123,7 +130,7 @@ func (g *Graph) exposesFew(namespace string) bool {
 }
 
 func (g *Graph) isExposed(e End) bool {
-	return slices.ContainsFunc(g.To(e), func(l Link) bool { return l.From.Place == Anyone })
+	return slices.ContainsFunc(g.To(e), func(l Link) bool { return l.From.Place == Anyone && !l.host })
 }
 
 // serves reports whether a Service leads to a workload.
@@ -134,104 +141,6 @@ func (g *Graph) serves(w fixes.Workload) bool {
 		}
 	}
 	return false
-}
-
-// mayConnect returns the workloads of a namespace that may be clients of one
-// through a Service. Left out are those that are hardly any:
-//
-//   - stores, which wait for others to connect;
-//   - what stands behind the same Service, which are other versions of it;
-//   - of a front, what serves something itself;
-//   - of an application's service, what is no part of an application;
-//   - of a database, who has one already (see homeless);
-//   - visitors, and leaves where it is the custom to name peers.
-func (g *Graph) mayConnect(to fixes.Workload, through service) []fixes.Workload {
-	clients := slices.DeleteFunc(g.neighbours(to), func(w fixes.Workload) bool {
-		return slices.ContainsFunc(through.to, func(same fixes.Workload) bool { return same.Ref() == w.Ref() }) || g.visits(w)
-	})
-	if isFront(to) {
-		clients = slices.DeleteFunc(clients, g.serves)
-	}
-	switch {
-	case isDatabase(to):
-		clients = orAll(g.homeless(clients, isCache(to)), clients)
-	case !IsStore(to) && !isProduct(to):
-		clients = slices.DeleteFunc(clients, isProduct)
-	}
-	if g.namesPeers(to.Object.GetNamespace()) {
-		clients = orAll(slices.DeleteFunc(slices.Clone(clients), g.isLeaf), clients)
-	}
-	return clients
-}
-
-// orAll returns some, or all where there are none.
-func orAll(some, all []fixes.Workload) []fixes.Workload {
-	if len(some) == 0 {
-		return all
-	}
-	return some
-}
-
-// homeless returns the clients that have no database of their own, or no cache
-// if one is asked for: none that belongs to them by its name, and none that they
-// name.
-func (g *Graph) homeless(clients []fixes.Workload, cache bool) []fixes.Workload {
-	return slices.DeleteFunc(slices.Clone(clients), func(w fixes.Workload) bool {
-		return slices.ContainsFunc(g.Workloads, func(store fixes.Workload) bool {
-			return store.Object.GetNamespace() == w.Object.GetNamespace() && isDatabase(store) && isCache(store) == cache &&
-				(belongs(store, w) || g.linked(w, store))
-		})
-	})
-}
-
-// linked reports whether a workload names another.
-func (g *Graph) linked(from, to fixes.Workload) bool {
-	return slices.ContainsFunc(g.from[Of(from)], func(i int) bool { return g.Links[i].To == Of(to) && !g.Links[i].scrape })
-}
-
-// visits reports whether a workload comes to an application as its users do: it
-// serves nothing, and all the siblings that it names are open to the outside.
-func (g *Graph) visits(w fixes.Workload) bool {
-	named := 0
-	for _, l := range g.From(Of(w)) {
-		if !l.To.IsWorkload() || l.scrape {
-			continue
-		}
-		if !g.isExposed(l.To) {
-			return false
-		}
-		named++
-	}
-	return named > 0 && len(declared(w)) == 0
-}
-
-// namesPeers reports whether most workloads of a namespace that are no stores
-// name a sibling: then the custom there is to do so.
-func (g *Graph) namesPeers(namespace string) bool {
-	name, all := 0, 0
-	for _, w := range g.Workloads {
-		if w.Object.GetNamespace() != namespace || IsStore(w) || isProduct(w) {
-			continue
-		}
-		all++
-		if g.namesSibling(w) {
-			name++
-		}
-	}
-	return 2*name >= all
-}
-
-func (g *Graph) namesSibling(w fixes.Workload) bool {
-	return slices.ContainsFunc(g.From(Of(w)), func(l Link) bool {
-		return l.To.IsWorkload() && l.To != l.From && l.To.Workload.Namespace == w.Object.GetNamespace() && !l.scrape
-	})
-}
-
-// isLeaf reports whether a workload is named by siblings, and names none.
-func (g *Graph) isLeaf(w fixes.Workload) bool {
-	return !g.namesSibling(w) && slices.ContainsFunc(g.To(Of(w)), func(l Link) bool {
-		return l.From.IsWorkload() && l.From != l.To && !l.scrape
-	})
 }
 
 // neighbours returns the other workloads of a namespace that are no stores, or

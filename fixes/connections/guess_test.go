@@ -67,10 +67,7 @@ func naming(host string) string {
 // TestGuesses has the guesses for what nothing tells of.
 func TestGuesses(t *testing.T) {
 	worker := part("Deployment", "worker", "worker", own, "", "")
-	tests := map[string]struct {
-		manifests string
-		want      []string
-	}{
+	testGuesses(t, map[string]guessCase{
 		"anyone of the namespace": {server("api", own, "80", "") + server("users", own, "81", "") + worker,
 			[]string{"api -> users 81/TCP", "users -> api 80/TCP", "worker -> api 80/TCP", "worker -> users 81/TCP"}},
 		"versions do not call each other": {part("Deployment", "api-v1", "api", own, "80", "") + part("Deployment", "api-v2", "api", own, "80", "") +
@@ -120,7 +117,17 @@ func TestGuesses(t *testing.T) {
 			[]string{"db-backup -> db 5432/TCP"}},
 		"the name of a database is no host": {server("db", "postgres:18", "5432", "        env: [{name: POSTGRES_DB, value: api}]") + server("api", own, "80", ""),
 			[]string{"api -> db 5432/TCP"}},
-	}
+	})
+}
+
+// guessCase is a table's row: which guesses manifests lead to.
+type guessCase struct {
+	manifests string
+	want      []string
+}
+
+func testGuesses(t *testing.T, tests map[string]guessCase) {
+	t.Helper()
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			inv := fixestest.Load(t, tt.manifests)

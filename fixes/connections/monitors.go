@@ -203,11 +203,3 @@ func (g *Graph) scrape(w fixes.Workload, ports []Port, why Reason, unknown End) 
 		}
 	}
 }
-
-func (g *Graph) workload(e End) (fixes.Workload, bool) {
-	i := slices.IndexFunc(g.Workloads, func(w fixes.Workload) bool { return Of(w) == e })
-	if i < 0 {
-		return fixes.Workload{}, false
-	}
-	return g.Workloads[i], true
-}

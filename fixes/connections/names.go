@@ -23,6 +23,19 @@ type service struct {
 // whatever port.
 func (s service) headless() bool { return s.Spec.ClusterIP == corev1.ClusterIPNone }
 
+// forSiblings returns the Service without its ports for who collects metrics, by
+// their names; as it is, if none would be left.
+func (s service) forSiblings() service {
+	ports := slices.DeleteFunc(slices.Clone(s.Spec.Ports), func(p corev1.ServicePort) bool { return namesMetrics(p.Name) })
+	if len(ports) == 0 || len(ports) == len(s.Spec.Ports) {
+		return s
+	}
+	svc := *s.Service
+	svc.Spec.Ports = ports
+	s.Service = &svc
+	return s
+}
+
 // names finds what the names and addresses of a cluster lead to.
 type names struct {
 	services  map[string]map[string]service // by namespace and name

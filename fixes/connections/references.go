@@ -11,11 +11,34 @@ import (
 // references adds the links that the variables, commands and configuration of
 // workloads name.
 func (g *Graph) references(inv *fixes.Inventory, names *names) {
-	for _, w := range g.Workloads {
+	for _, w := range inv.Workloads("") {
+		host := w.Spec.HostNetwork
+		if _, ok := g.workload(Of(w)); !ok && !(host && !w.Finished() && written(w)) {
+			continue
+		}
 		for t := range texts(inv, w) {
 			for _, c := range hosts(t) {
-				g.reference(names, w, t, c)
+				if host {
+					g.fromHost(names, w, t, c)
+				} else {
+					g.reference(names, w, t, c)
+				}
 			}
+		}
+	}
+}
+
+// fromHost adds what a workload in the network of its nodes names. A policy knows
+// it by no label, and nodes come and go with their addresses.
+func (g *Graph) fromHost(names *names, w fixes.Workload, t text, c candidate) {
+	svc, known := names.find(w.Object.GetNamespace(), c.host)
+	if !known {
+		return
+	}
+	for _, d := range names.destinations(svc, c.port) {
+		if d.to.IsWorkload() {
+			g.add(Link{From: End{Place: Anyone}, To: d.to, Ports: d.ports, Sure: Inferred, host: true, Why: []Reason{t.because("names Service " + svc.Namespace + "/" + svc.Name),
+				{w.Ref(), w.SpecPath + ".hostNetwork", "it comes from the addresses of its nodes, which change: from anyone at this port"}}})
 		}
 	}
 }
@@ -56,6 +79,9 @@ func (g *Graph) reference(names *names, w fixes.Workload, t text, c candidate) {
 	for _, d := range found {
 		if d.to == Of(w) {
 			continue
+		}
+		if to, ok := g.workload(d.to); ok && c.port == 0 && !IsStore(w) && (!isProduct(w) || IsStore(to) && !isExporter(w)) {
+			d.ports = portsFor(w, to, d.ports)
 		}
 		g.add(Link{From: Of(w), To: d.to, Ports: d.ports, Sure: sure, Why: []Reason{t.because(what)}})
 	}

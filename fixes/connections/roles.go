@@ -1,6 +1,7 @@
 package connections
 
 import (
+	"cmp"
 	"path"
 	"regexp"
 	"slices"
@@ -20,12 +21,6 @@ var (
 		"percona", "percona-server", "cockroach", "rethinkdb", "arangodb", "solr", "scylla", "keydb", "dragonfly", "mssql", "server-mssql", "redis-stack"}
 	queueImages = []string{"rabbitmq", "kafka", "cp-kafka", "zookeeper", "cp-zookeeper", "nats", "beanstalkd",
 		"mosquitto", "eclipse-mosquitto", "activemq"}
-	// productImages watch an application, or serve it what any other does. They know
-	// nothing of the services of one; of each other they often do, by defaults.
-	productImages = []string{"prometheus", "alertmanager", "pushgateway", "node-exporter", "kube-state-metrics", "grafana", "loki", "tempo",
-		"promtail", "mimir", "victoria-metrics", "vmagent", "jaeger", "all-in-one", "jaeger-collector", "jaeger-query", "jaeger-agent", "zipkin",
-		"zipkin-slim", "opentelemetry-collector", "opentelemetry-collector-contrib", "fluentd", "fluent-bit", "fluentd-elasticsearch", "filebeat",
-		"logstash", "kibana", "statsd-exporter", "metrics-server", "consul", "vault", "mailhog", "mailpit", "registry", "cloudflared"}
 )
 
 // databasePorts are those at which databases and caches are asked (IANA's
@@ -45,10 +40,17 @@ var inner = []int32{4369, 25672, 15672, 15692, 7000, 7001, 7199, 9300, 2380, 288
 var frontWords = []string{"front", "frontend", "web", "webapp", "website", "webui", "ui", "www", "portal", "page",
 	"storefront", "dashboard", "gateway"}
 
-// isFront reports whether a workload is what people come to, by the words of its
-// name.
+// tierOf returns the tier of an application that a workload's labels say it is of.
+func tierOf(w fixes.Workload) string {
+	return strings.ToLower(cmp.Or(w.Meta.Labels["tier"], w.Meta.Labels["app.kubernetes.io/component"]))
+}
+
+var frontTiers = []string{"front", "frontend", "front-end", "ui", "webui"}
+
+// isFront reports whether a workload is what people come to, by its tier or the
+// words of its name.
 func isFront(w fixes.Workload) bool {
-	return slices.ContainsFunc(wordsOf(w.Object.GetName()), func(word string) bool {
+	return slices.Contains(frontTiers, tierOf(w)) || slices.ContainsFunc(wordsOf(w.Object.GetName()), func(word string) bool {
 		return slices.Contains(frontWords, word) || strings.HasSuffix(word, "page")
 	})
 }
@@ -83,21 +85,6 @@ func replicates(w, of fixes.Workload) bool {
 		})
 }
 
-// isProduct reports whether a workload's main container watches applications, or
-// is part of what many run beside theirs, by its image.
-func isProduct(w fixes.Workload) bool {
-	if len(w.Spec.Containers) == 0 {
-		return false
-	}
-	return isExporter(w) || slices.Contains(productImages, path.Base(repository(w.Spec.Containers[0].Image)))
-}
-
-// isExporter reports whether a workload's main container tells Prometheus of
-// something else, by its image.
-func isExporter(w fixes.Workload) bool {
-	return len(w.Spec.Containers) > 0 && strings.HasSuffix(repository(w.Spec.Containers[0].Image), "exporter")
-}
-
 // containsName reports whether a Service's name is among the words of a workload's.
 func containsName(w fixes.Workload, service string) bool {
 	return strings.Contains("-"+w.Object.GetName()+"-", "-"+service+"-")
@@ -121,10 +108,7 @@ func measures(w fixes.Workload, port Port) bool {
 			if p.ContainerPort != port.Number {
 				continue
 			}
-			name := path.Base(repository(c.Image))
-			if strings.HasSuffix(name, "exporter") || slices.ContainsFunc([]string{"metric", "prometheus", "exporter", "telemetry"}, func(word string) bool {
-				return strings.Contains(p.Name, word)
-			}) {
+			if strings.HasSuffix(repository(c.Image), "exporter") || namesMetrics(p.Name) {
 				return true
 			}
 		}
@@ -132,17 +116,33 @@ func measures(w fixes.Workload, port Port) bool {
 	return false
 }
 
+// namesMetrics reports whether a port is for who collects metrics, by its name.
+func namesMetrics(port string) bool {
+	return slices.ContainsFunc([]string{"metric", "prometheus", "exporter", "telemetry"}, func(word string) bool { return strings.Contains(port, word) }) ||
+		slices.Contains(strings.Split(port, "-"), "prom")
+}
+
 // forClients returns those of a workload's ports that its siblings may use;
 // all of them, if none would be left.
 func forClients(w fixes.Workload, ports []Port) []Port {
-	known := IsStore(w) || isProduct(w)
+	known, isMail := IsStore(w) || isProduct(w), runsNamed(w, mailImages)
 	out := slices.DeleteFunc(slices.Clone(ports), func(p Port) bool {
-		return measures(w, p) || known && slices.Contains(inner, p.Number)
+		return measures(w, p) || known && slices.Contains(inner, p.Number) || isMail && !slices.Contains(mailPorts, p.Number) ||
+			p.Number == dnsPort // pods ask the cluster's, unless their dnsConfig names another
 	})
 	if len(out) == 0 {
 		return slices.Clone(ports)
 	}
 	return out
+}
+
+// portsFor returns those of a workload's ports that one sibling may use.
+func portsFor(from, to fixes.Workload, ports []Port) []Port {
+	ports = forClients(to, ports)
+	if isProduct(to) && !isProduct(from) {
+		ports = slices.DeleteFunc(ports, func(p Port) bool { return slices.Contains(productPorts, p.Number) })
+	}
+	return ports
 }
 
 // storeWords stand before or after the name of a store's owner: carts-db,

@@ -30,7 +30,7 @@ const maxText = 1 << 20
 // commands, and the files of ConfigMaps and Secrets that they mount.
 func texts(inv *fixes.Inventory, w fixes.Workload) iter.Seq[text] {
 	return func(yield func(text) bool) {
-		seen := map[fixes.Ref]bool{} // files are read once, whoever mounts them
+		seen := map[string]bool{} // files are read once, whoever mounts them
 		for c := range w.Containers() {
 			if c.Ephemeral {
 				continue
@@ -41,14 +41,16 @@ func texts(inv *fixes.Inventory, w fixes.Workload) iter.Seq[text] {
 				}
 			}
 		}
-		for obj, reason := range mounted(inv, w) {
-			if seen[fixes.RefOf(obj)] {
-				continue
-			}
-			seen[fixes.RefOf(obj)] = true
-			for _, key := range slices.Sorted(maps.Keys(entries(obj))) {
-				reason.Text = fmt.Sprintf("file %s of %s", key, fixes.RefOf(obj).ResourceName())
-				if !yield(text{key: key, value: entries(obj)[key], file: true, reason: reason}) {
+		for m := range mounted(inv, w) {
+			ref := fixes.RefOf(m.obj)
+			for _, key := range slices.Sorted(maps.Keys(entries(m.obj))) {
+				id := ref.String() + " " + key
+				if seen[id] || !m.has(key) {
+					continue
+				}
+				seen[id] = true
+				m.reason.Text = fmt.Sprintf("file %s of %s", key, ref.ResourceName())
+				if !yield(text{key: key, value: entries(m.obj)[key], file: true, reason: m.reason}) {
 					return
 				}
 			}
@@ -117,38 +119,6 @@ func variables(inv *fixes.Inventory, w fixes.Workload, c fixes.Container) iter.S
 			flag = ""
 			if strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") {
 				flag = arg // its value may come next
-			}
-		}
-	}
-}
-
-// mounted yields the ConfigMaps and Secrets that a pod mounts, with where it
-// says so.
-func mounted(inv *fixes.Inventory, w fixes.Workload) iter.Seq2[fixes.Object, Reason] {
-	return func(yield func(fixes.Object, Reason) bool) {
-		ns := w.Object.GetNamespace()
-		for i, v := range w.Spec.Volumes {
-			var objects []fixes.Object
-			if v.ConfigMap != nil {
-				objects = append(objects, lookup[*corev1.ConfigMap](inv, ns, v.ConfigMap.Name))
-			}
-			if v.Secret != nil {
-				objects = append(objects, lookup[*corev1.Secret](inv, ns, v.Secret.SecretName))
-			}
-			if v.Projected != nil {
-				for _, src := range v.Projected.Sources {
-					if src.ConfigMap != nil {
-						objects = append(objects, lookup[*corev1.ConfigMap](inv, ns, src.ConfigMap.Name))
-					}
-					if src.Secret != nil {
-						objects = append(objects, lookup[*corev1.Secret](inv, ns, src.Secret.Name))
-					}
-				}
-			}
-			for _, obj := range objects {
-				if obj != nil && !yield(obj, Reason{Object: w.Ref(), Path: fmt.Sprintf("%s.volumes[%d]", w.SpecPath, i)}) {
-					return
-				}
 			}
 		}
 	}

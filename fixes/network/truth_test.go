@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 var (
 	truthFile    = flag.String("truth", "", "connections that applications need: a JSON object of applications, each with repo, manifest and connections of client, server, pod_port")
 	manifestsDir = flag.String("manifests", "", "a folder OWNER+NAME for each repository of -truth")
+	listBeyond   = flag.Bool("beyond", false, "list what is open and not needed")
 )
 
 // application is what an application needs, as -truth has it.
@@ -29,6 +31,7 @@ type application struct {
 	Connections    []struct {
 		Client, Server string
 		PodPort        int32 `json:"pod_port"`
+		Protocol       corev1.Protocol
 		Required       bool
 	}
 }
@@ -103,6 +106,9 @@ func filesOf(b *testing.B, app application) []string {
 	return out
 }
 
+// measure segments an application. Its openness is the share of pairs of workloads
+// and ports that stay open; what is beyond its needs is measured as well, since
+// the needs of a small application alone can be a fifth of all.
 func measure(tb testing.TB, inv *fixes.Inventory, app application) string {
 	draft := segmented(tb, inv)
 	sim := newSimulation(draft.Inventory)
@@ -112,18 +118,47 @@ func measure(tb testing.TB, inv *fixes.Inventory, app application) string {
 	}
 	var cut []string
 	kept := 0
+	needed := map[string]bool{}
 	for _, c := range app.Connections {
 		if !c.Required {
 			continue
 		}
-		if sim.allows(connections.Link{From: ends[c.Client], To: ends[c.Server], Ports: []connections.Port{{Protocol: corev1.ProtocolTCP, Number: c.PodPort}}}) {
+		port := connections.Port{Protocol: cmp.Or(c.Protocol, corev1.ProtocolTCP), Number: c.PodPort}
+		text := fmt.Sprintf("%s -> %s %v", c.Client, c.Server, port)
+		needed[text] = true
+		if sim.allows(connections.Link{From: ends[c.Client], To: ends[c.Server], Ports: []connections.Port{port}}) {
 			kept++
 		} else {
-			cut = append(cut, fmt.Sprintf("%s -> %s %d", c.Client, c.Server, c.PodPort))
+			cut = append(cut, text)
 		}
 	}
+	all, needs := 0, 0
+	var beyond []string
+	for _, to := range draft.Workloads("") {
+		for _, port := range portsOfPod(to) {
+			for _, from := range draft.Workloads("") {
+				if from.Ref() == to.Ref() {
+					continue
+				}
+				all++
+				l := connections.Link{From: connections.Of(from), To: connections.Of(to), Ports: []connections.Port{port}}
+				switch text := fmt.Sprintf("%s -> %s %v", from.Object.GetName(), to.Object.GetName(), port); {
+				case needed[text]:
+					needs++
+				case sim.allows(l):
+					beyond = append(beyond, text)
+				}
+			}
+		}
+	}
+	share := func(n int) float64 { return float64(n) / float64(max(all, 1)) }
 	m := Compare(inv, draft.Inventory, "")
-	return fmt.Sprintf("recall %d of %d, open %d of %d (%.3f); cut: %s", kept, kept+len(cut), m.After, m.All, float64(m.After)/float64(max(m.All, 1)), strings.Join(cut, ", "))
+	out := fmt.Sprintf("recall %d of %d, open %d of %d (%.3f), needs %.3f, beyond %d (%.3f); cut: %s", kept, kept+len(cut),
+		m.After, m.All, float64(m.After)/float64(max(m.All, 1)), share(needs), len(beyond), share(len(beyond)), strings.Join(cut, ", "))
+	if *listBeyond {
+		out += "; beyond: " + strings.Join(beyond, ", ") // one line: see above
+	}
+	return out
 }
 
 // segmented returns a draft in which all findings of the rule are fixed.

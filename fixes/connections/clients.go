@@ -1,0 +1,151 @@
+package connections
+
+import (
+	"slices"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
+
+// narrowing leaves out of the clients that are guessed those that are hardly any.
+type narrowing struct {
+	what string // who is left out, in a phrase
+	no   func(fixes.Workload) bool
+}
+
+// mayConnect returns the workloads of a namespace that may be clients of one
+// through a Service, and whom it leaves out, for what they are:
+//
+//   - stores, which wait for others to connect, as some products do;
+//   - what stands behind the same Service, which are other versions of it;
+//   - of a front, what serves something itself, or names whom it calls;
+//   - of an application's service, what is no part of an application, and who
+//     has at least two other services named in its settings: it names all;
+//   - of a database, the front of an application that has other tiers, and who has
+//     one already (see homeless);
+//   - visitors, and leaves where it is the custom to name peers.
+//
+// It goes by what a client is, and never only by others being more likely.
+func (g *Graph) mayConnect(to fixes.Workload, through service) (clients []fixes.Workload, left []string) {
+	clients = slices.DeleteFunc(g.neighbours(to), func(w fixes.Workload) bool {
+		return slices.ContainsFunc(through.to, func(same fixes.Workload) bool { return same.Ref() == w.Ref() })
+	})
+	for _, n := range g.narrowings(to) {
+		all := len(clients)
+		if clients = slices.DeleteFunc(clients, n.no); len(clients) < all {
+			left = append(left, n.what)
+		}
+	}
+	some := func(what string, fewer []fixes.Workload) {
+		if len(fewer) > 0 && len(fewer) < len(clients) {
+			clients, left = fewer, append(left, what)
+		}
+	}
+	if isDatabase(to) {
+		if !isCache(to) { // where sessions are
+			some("the front of an application of more tiers", g.behindFront(clients))
+		}
+		some("who has a store of its own", g.homeless(clients, isCache(to)))
+	}
+	if g.namesPeers(to.Object.GetNamespace()) {
+		some("who names no peer, as others do", slices.DeleteFunc(slices.Clone(clients), g.isLeaf))
+	}
+	return clients, left
+}
+
+// narrowings are those that hold whoever remains.
+func (g *Graph) narrowings(to fixes.Workload) []narrowing {
+	out := []narrowing{
+		{"who visits as users do", g.visits},
+		{"what calls nobody", func(w fixes.Workload) bool { return runsNamed(w, silentImages) }},
+	}
+	if isFront(to) {
+		out = append(out, narrowing{"what serves something itself, or names whom it calls", func(w fixes.Workload) bool { return g.serves(w) || g.namesSibling(w) }})
+	}
+	switch {
+	case IsStore(to):
+	case isProduct(to):
+		out = append(out, narrowing{"what calls only stores", func(w fixes.Workload) bool { return runsNamed(w, askedImages) }})
+		if isWatched(to) {
+			out = append(out, narrowing{"what is no such product", func(w fixes.Workload) bool { return !isProduct(w) }})
+		}
+	default:
+		out = append(out, narrowing{"products that know nothing of applications", isProduct})
+		if !g.customs.directory[Of(to)] {
+			out = append(out, narrowing{"what others register with", func(w fixes.Workload) bool { return g.customs.directory[Of(w)] }})
+			out = append(out, narrowing{"who names the services that it calls", func(w fixes.Workload) bool { return g.customs.namesAll[Of(w)] }})
+		}
+	}
+	return out
+}
+
+// homeless returns the clients that have no database of their own, or no cache
+// if one is asked for: none that belongs to them by its name, and none that they
+// name.
+func (g *Graph) homeless(clients []fixes.Workload, cache bool) []fixes.Workload {
+	return slices.DeleteFunc(slices.Clone(clients), func(w fixes.Workload) bool {
+		return slices.ContainsFunc(g.Workloads, func(store fixes.Workload) bool {
+			return store.Object.GetNamespace() == w.Object.GetNamespace() && isDatabase(store) && isCache(store) == cache &&
+				(belongs(store, w) || g.linked(w, store))
+		})
+	})
+}
+
+// behindFront returns the clients whose labels say of another tier than the front,
+// and those whose labels say nothing; none if none says so.
+func (g *Graph) behindFront(clients []fixes.Workload) []fixes.Workload {
+	isOfFront := func(w fixes.Workload) bool { return slices.Contains(frontTiers, tierOf(w)) }
+	if !slices.ContainsFunc(clients, func(w fixes.Workload) bool { return tierOf(w) != "" && !isOfFront(w) && !IsStore(w) && g.serves(w) }) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(clients), isOfFront)
+}
+
+// linked reports whether a workload names another.
+func (g *Graph) linked(from, to fixes.Workload) bool {
+	return slices.ContainsFunc(g.from[Of(from)], func(i int) bool { return g.Links[i].To == Of(to) && !g.Links[i].scrape })
+}
+
+// visits reports whether a workload comes to an application as its users do: it
+// serves nothing, and all the siblings that it names are open to the outside.
+func (g *Graph) visits(w fixes.Workload) bool {
+	named := 0
+	for _, l := range g.From(Of(w)) {
+		if !l.To.IsWorkload() || l.scrape {
+			continue
+		}
+		if !g.isExposed(l.To) {
+			return false
+		}
+		named++
+	}
+	return named > 0 && len(declared(w)) == 0
+}
+
+// namesPeers reports whether most workloads of a namespace that are no stores
+// name a sibling: then the custom there is to do so.
+func (g *Graph) namesPeers(namespace string) bool {
+	name, all := 0, 0
+	for _, w := range g.Workloads {
+		if w.Object.GetNamespace() != namespace || IsStore(w) || isProduct(w) {
+			continue
+		}
+		all++
+		if g.namesSibling(w) {
+			name++
+		}
+	}
+	return 2*name >= all
+}
+
+func (g *Graph) namesSibling(w fixes.Workload) bool {
+	return slices.ContainsFunc(g.From(Of(w)), func(l Link) bool {
+		return l.To.IsWorkload() && l.To != l.From && l.To.Workload.Namespace == w.Object.GetNamespace() && !l.scrape
+	})
+}
+
+// isLeaf reports whether a workload is named by siblings, and names none.
+func (g *Graph) isLeaf(w fixes.Workload) bool {
+	return !g.namesSibling(w) && slices.ContainsFunc(g.To(Of(w)), func(l Link) bool {
+		return l.From.IsWorkload() && l.From != l.To && !l.scrape
+	})
+}
