@@ -188,12 +188,15 @@ func parseSubject(s string) (rbacv1.Subject, error) {
 
 // loadRights loads roles, bindings and what runs, and judges nothing.
 func (o *Options) loadRights(ctx context.Context) (*fixes.Inventory, error) {
+	return o.loadKinds(ctx, "access", slices.Concat(rbac.Kinds(), fixes.WorkloadKinds()))
+}
+
+// loadKinds loads objects of some kinds for a command, and judges nothing.
+func (o *Options) loadKinds(ctx context.Context, command string, kinds []fixes.Kind) (*fixes.Inventory, error) {
 	if err := o.connect(); err != nil {
 		return nil, err
 	}
-	o.Rules = []*fixes.Rule{{
-		ID: "access", Category: fixes.Access, Kinds: slices.Concat(rbac.Kinds(), fixes.WorkloadKinds()), Check: func(*fixes.Pass) {},
-	}}
+	o.Rules = []*fixes.Rule{{ID: command, Category: fixes.Access, Kinds: kinds, Check: func(*fixes.Pass) {}}}
 	result, err := o.scanShown(ctx)
 	if result == nil {
 		return nil, err

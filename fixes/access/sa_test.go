@@ -185,10 +185,9 @@ spec:
 			continue
 		}
 		for _, want := range []string{
-			"kind: Namespace\n     metadata:\n       name: shop\n",
-			"kubectl get secret/db -n default", "kubectl get statefulset.apps/db -n default",
-			"externalName: db.shop.svc.cluster.local", "kind: RoleBinding", "kind: Role\n",
-			"db.shop.svc.cluster.local", "data-db-N", "secret/db are used by others", "namespace: shop",
+			"kubectl harden move shop -n default --to shop --output-dir shop-move", "kubectl apply -k shop-move --dry-run=server",
+			"kubectl apply -f shop-move/switch", "kubectl delete -n default statefulset.apps/db",
+			"data-db-N", "secret/db are used by others", "system:serviceaccount:shop:NAME",
 		} {
 			if !strings.Contains(f.Fixes[0].Steps, want) {
 				t.Errorf("the move lacks %q:\n%s", want, f.Fixes[0].Steps)
