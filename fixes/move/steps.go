@@ -7,6 +7,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -136,6 +137,11 @@ func (m *Move) stays(inv *fixes.Inventory, b belongings) []string {
 	}
 	if len(b.bindings) > 0 {
 		add("Identity: the accounts are other users now (system:serviceaccount:%s:NAME); a cloud's identity or Vault that knows the old ones has to know these.", m.To)
+	}
+	for _, obj := range m.New {
+		if _, ok := obj.(*rbacv1.ClusterRoleBinding); ok {
+			add("Rights: ClusterRoleBinding %s gives the new account what the old one has, in all namespaces; leave it out where that is too much.", obj.GetName())
+		}
 	}
 	for _, w := range b.workloads {
 		if manager := fixes.ManagedBy(w.Object); manager != "" {

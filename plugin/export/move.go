@@ -31,7 +31,7 @@ func Move(dir string, m *move.Move, redact fixes.Redactor) error {
 }
 
 func moveReadme(m *move.Move, about contents) string {
-	text := "# " + fixes.Clean(m.App) + ": from namespace " + m.From + " to " + m.To + "\n\nWritten by kubectl harden. Read it all, then:\n\n" +
+	text := "# " + fixes.Clean(m.App) + ": from namespace " + m.From + " to " + m.To + "\n\nWritten by kubectl harden. Read it all, then, in this folder:\n\n" +
 		m.Steps(".", about.plain) + "\n"
 	if about.plain {
 		text += "\nsecrets.yaml holds the Secrets, and what else has a credential in it, in plain text.\nGit ignores it.\n"
