@@ -90,6 +90,7 @@ var (
 	KindServiceAccount        = Kind{"", "v1", "ServiceAccount", "serviceaccounts", true}
 	KindSecret                = Kind{"", "v1", "Secret", "secrets", true}
 	KindConfigMap             = Kind{"", "v1", "ConfigMap", "configmaps", true}
+	KindPersistentVolumeClaim = Kind{"", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true}
 	KindResourceQuota         = Kind{"", "v1", "ResourceQuota", "resourcequotas", true}
 	KindLimitRange            = Kind{"", "v1", "LimitRange", "limitranges", true}
 	KindDeployment            = Kind{"apps", "v1", "Deployment", "deployments", true}
@@ -129,6 +130,7 @@ var kindTypes = []struct {
 	{KindServiceAccount, reflect.TypeFor[*corev1.ServiceAccount]()},
 	{KindSecret, reflect.TypeFor[*corev1.Secret]()},
 	{KindConfigMap, reflect.TypeFor[*corev1.ConfigMap]()},
+	{KindPersistentVolumeClaim, reflect.TypeFor[*corev1.PersistentVolumeClaim]()},
 	{KindResourceQuota, reflect.TypeFor[*corev1.ResourceQuota]()},
 	{KindLimitRange, reflect.TypeFor[*corev1.LimitRange]()},
 	{KindDeployment, reflect.TypeFor[*appsv1.Deployment]()},

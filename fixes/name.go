@@ -11,7 +11,7 @@ import (
 var shortNames = map[string]Kind{
 	"cj": KindCronJob, "cm": KindConfigMap, "deploy": KindDeployment, "ds": KindDaemonSet, "hpa": KindHPA,
 	"ing": KindIngress, "limits": KindLimitRange, "netpol": KindNetworkPolicy, "no": KindNode, "ns": KindNamespace,
-	"po": KindPod, "quota": KindResourceQuota, "rc": KindReplicationController, "rs": KindReplicaSet,
+	"po": KindPod, "pvc": KindPersistentVolumeClaim, "quota": KindResourceQuota, "rc": KindReplicationController, "rs": KindReplicaSet,
 	"sa": KindServiceAccount, "sts": KindStatefulSet, "svc": KindService,
 }
 

@@ -133,6 +133,9 @@ func parseRequest(verb, what, subresource, namespace string) (rbac.Request, erro
 	if named && name == "" {
 		return rbac.Request{}, fmt.Errorf("%q ends where a name belongs; write RESOURCE.GROUP/NAME, and --subresource for a subresource", what)
 	}
+	if strings.Contains(name, "/") {
+		return rbac.Request{}, fmt.Errorf("%q holds more than a resource and a name; give the namespace by -n, and a subresource by --subresource", what)
+	}
 	word, group, grouped := strings.Cut(resource, ".")
 	r := rbac.Request{Verb: verb, Group: group, Resource: word, Namespace: namespace, Name: name}
 	if known, ok := rbac.FindResource(word, group, grouped); ok {
@@ -188,12 +191,15 @@ func parseSubject(s string) (rbacv1.Subject, error) {
 
 // loadRights loads roles, bindings and what runs, and judges nothing.
 func (o *Options) loadRights(ctx context.Context) (*fixes.Inventory, error) {
+	return o.loadKinds(ctx, "access", append(slices.Concat(rbac.Kinds(), fixes.WorkloadKinds()), fixes.KindServiceAccount))
+}
+
+// loadKinds loads objects of some kinds for a command, and judges nothing.
+func (o *Options) loadKinds(ctx context.Context, command string, kinds []fixes.Kind) (*fixes.Inventory, error) {
 	if err := o.connect(); err != nil {
 		return nil, err
 	}
-	o.Rules = []*fixes.Rule{{
-		ID: "access", Category: fixes.Access, Kinds: slices.Concat(rbac.Kinds(), fixes.WorkloadKinds()), Check: func(*fixes.Pass) {},
-	}}
+	o.Rules = []*fixes.Rule{{ID: command, Category: fixes.Access, Kinds: kinds, Check: func(*fixes.Pass) {}}}
 	result, err := o.scanShown(ctx)
 	if result == nil {
 		return nil, err
@@ -226,6 +232,10 @@ func (o *Options) whatCan(ctx context.Context, s rbacv1.Subject) error {
 	if s.Kind == rbacv1.ServiceAccountKind {
 		for _, w := range rbac.RunnersOf(inv)[rbac.Account(s.Namespace, s.Name)] {
 			answer.Runners = append(answer.Runners, w.Ref())
+		}
+		ref := fixes.Ref{Kind: fixes.KindServiceAccount, Namespace: s.Namespace, Name: s.Name}
+		if inv.Live && inv.Get(ref) == nil && inv.Covers(ref.Kind, ref.Namespace) {
+			fmt.Fprintf(o.ErrOut, "%s does not exist; it would have these rights if it did.\n", fixes.Clean(ref.String()))
 		}
 	}
 	answer.All = slices.Contains(rbac.IdentityOf(s).Groups, rbac.Masters)

@@ -4,9 +4,12 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -27,6 +30,16 @@ func Main(ctx context.Context, args []string, streams genericiooptions.IOStreams
 		fmt.Fprintln(streams.ErrOut, "error: "+fixes.CleanLines(msg))
 	}
 	return status(err)
+}
+
+// flagError says in an operator's words what is wrong with a flag that is a switch.
+func flagError(err error) error {
+	var bad *pflag.InvalidValueError
+	var value *strconv.NumError
+	if errors.As(err, &bad) && errors.As(err, &value) && value.Func == "ParseBool" {
+		return fmt.Errorf("--%s is a switch and takes no value, or true or false; not %q", bad.GetFlag().Name, bad.GetValue())
+	}
+	return err
 }
 
 // NewCommand returns the root command.
@@ -74,7 +87,7 @@ export it. Elsewhere they are printed.`,
 	cmd.SetOut(streams.Out)
 	cmd.SetErr(streams.ErrOut)
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usageError(fmt.Errorf("%w; see kubectl %s --help", err, Name))
+		return usageError(fmt.Errorf("%w; see kubectl %s --help", flagError(err), Name))
 	})
 	groups := flags.addTo(cmd)
 	setUsage(cmd, groups)
@@ -85,6 +98,7 @@ export it. Elsewhere they are printed.`,
 		newHistoryCommand(streams),
 		newNetworkCommand(streams),
 		newAccessCommand(streams),
+		newMoveCommand(streams),
 		newRulesCommand(streams),
 		newExplainCommand(streams),
 		newVersionCommand(streams),

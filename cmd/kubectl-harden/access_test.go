@@ -301,6 +301,8 @@ func TestAccessBadInput(t *testing.T) {
 		{[]string{"access", "who-can", "get"}, "usage: kubectl harden access who-can"},
 		{[]string{"access", "who-can", "get", "certificates"}, "add its API group"},
 		{[]string{"access", "who-can", "get", "secrets/"}, "where a name belongs"},
+		{[]string{"access", "who-can", "get", "secrets/shop/db"}, "give the namespace by -n"},
+		{[]string{"--kubelet-config=x"}, "--kubelet-config is a switch"},
 		{[]string{"access", "what-can", "alice"}, "write user:NAME"},
 		{[]string{"access", "what-can", "sa:web"}, "write user:NAME"},
 		{[]string{"access", "what-can", "user:a", "-o", "dot"}, "dot"},

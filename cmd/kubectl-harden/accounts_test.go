@@ -72,13 +72,25 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%s is still there", gone)
 		}
 	}
-	// What is left to do by hand: default is bound, and nothing runs as it.
-	again := parseReport(t, succeed(t, "-n", ns, "--rule", rules, "-o", "json"))
-	if len(again.Findings) != 1 || again.Findings[0].Rule != "sa-default" || again.Findings[0].Fix.Confidence != "manual" {
-		t.Errorf("findings %+v", again.Findings)
+	// default is still bound, and nothing runs as it once the old pods are gone.
+	eventually(t, "the old pods to go", func() bool {
+		again := parseReport(t, succeed(t, "-n", ns, "--rule", rules, "-o", "json"))
+		return len(again.Findings) == 1 && again.Findings[0].Rule == "sa-default" && again.Findings[0].Fix.Confidence == "review"
+	})
+	if r := harden(t, "-n", ns, "--rule", "sa-default", "--fix", "--yes", "--confidence=review", "--settle=0s"); r.status != 0 {
+		t.Fatalf("status %d\n%s%s", r.status, r.stdout, r.stderr)
+	}
+	if got := control.Kubectl(t, "get", "rolebinding/readers", "-n", ns, "-o", "jsonpath={.subjects}"); strings.Contains(got, "default") || !strings.Contains(got, "web") {
+		t.Errorf("readers: %s", got)
+	}
+	if left := parseReport(t, succeed(t, "-n", ns, "--rule", rules, "-o", "json")); len(left.Findings) != 0 {
+		t.Errorf("findings %+v", left.Findings)
+	}
+	if r := harden(t, "undo", "2", "--yes", "--settle=0s"); r.status != 0 {
+		t.Fatalf("undo: status %d\n%s%s", r.status, r.stdout, r.stderr)
 	}
 
-	undo := harden(t, "undo", "--yes", "--settle=0s")
+	undo := harden(t, "undo", "1", "--yes", "--settle=0s")
 	if undo.status != 0 && undo.status != 3 { // 3: what is not put back as it was is said
 		t.Fatalf("undo: status %d\n%s%s", undo.status, undo.stdout, undo.stderr)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
-	"github.com/kubectl-harden/kubectl-harden/fixes/rbac"
+	"github.com/kubectl-harden/kubectl-harden/fixes/move"
 )
 
 func namespaceDefault() *fixes.Rule {
@@ -17,10 +17,9 @@ func namespaceDefault() *fixes.Rule {
 		Severity:   fixes.Low,
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.InformationDisclosure, fixes.DenialOfService},
 		References: []fixes.Reference{fixes.CIS("5.6.1"), fixes.CIS("5.6.4"), fixes.NSA("Namespaces"), fixes.OWASP("K03")},
-		Kinds: slices.Concat(fixes.WorkloadKinds(), rbac.Kinds(), []fixes.Kind{fixes.KindNamespace, fixes.KindService,
-			fixes.KindServiceAccount, fixes.KindConfigMap, fixes.KindIngress, fixes.KindNetworkPolicy, fixes.KindHPA}),
-		Docs:  namespaceDefaultDocs,
-		Check: checkNamespaceDefault,
+		Kinds:      move.Kinds(),
+		Docs:       namespaceDefaultDocs,
+		Check:      checkNamespaceDefault,
 	}
 }
 
@@ -37,11 +36,15 @@ else the workload itself). And other namespaces in which there are workloads of
 several Helm releases, or that several teams call theirs (labels team or owner).
 
 ## The fix
-Manual: no object can change its namespace. The finding writes the move out: the
-manifest of the new namespace, of the bindings that the application has, and of
-Services that keep the old names working (type ExternalName); the commands that make
-everything else anew there; and what breaks: short DNS names, Secrets and ConfigMaps
-that others share, volumes, bindings that name ServiceAccounts of the old namespace.
+Manual: no object can change its namespace, data and clients outside are not known, and
+until the old one stops there are two. The finding has the steps, and
+
+    kubectl harden move APP -n default --to NEW --output-dir DIR
+
+writes the manifests for them: everything anew in a namespace of its own (workloads,
+Services, ConfigMaps, Secrets apart from what Git takes, accounts and their rights,
+policies, claims), names that meant the old namespace rewritten; in DIR/switch what leads
+clients over, and in DIR/back the way back.
 
 ## By hand
     kubectl get all -n default
@@ -56,7 +59,7 @@ func checkNamespaceDefault(p *fixes.Pass) {
 		switch {
 		case w.Finished() || fixes.IsSystemNamespace(ns):
 		case ns == "default":
-			app := application(w)
+			app := move.Application(w)
 			apps[app] = append(apps[app], w)
 		default:
 			note(releases, ns, releaseOf(w), w)
@@ -107,19 +110,6 @@ func teamOf(w fixes.Workload) string {
 	return ""
 }
 
-// application names what a workload is a part of.
-func application(w fixes.Workload) string {
-	if release := releaseOf(w); release != "" {
-		return release
-	}
-	for _, key := range []string{"app.kubernetes.io/part-of", "app.kubernetes.io/instance", "app"} {
-		if name := w.Object.GetLabels()[key]; name != "" {
-			return name
-		}
-	}
-	return w.Object.GetName()
-}
-
 func inDefault(inv *fixes.Inventory, app string, list []fixes.Workload) fixes.Finding {
 	return fixes.Finding{
 		Object: list[0].Ref(), Path: "metadata.namespace", Key: "application " + app,
@@ -149,4 +139,17 @@ func refNames(list []fixes.Workload) []string {
 		out[i] = w.Ref().String()
 	}
 	return out
+}
+
+// moveTo is the move of an application into a namespace of its own.
+func moveTo(inv *fixes.Inventory, from, app string, list []fixes.Workload) fixes.Fix {
+	m := move.Of(inv, app, from, move.FreeNamespace(inv, app), list)
+	dir := m.To + "-move"
+	return fixes.Fix{
+		Title:      "Move " + app + " into a namespace of its own (" + m.To + ")",
+		Confidence: fixes.Manual,
+		Why:        "no object can change its namespace, and what depends on the names is not all known",
+		Steps: "Write the manifests, and read them:\n     " + m.Command(dir) + "\n" + m.Steps(dir, true) +
+			"\nWhat does not go by itself:\n- " + strings.Join(m.Stays, "\n- "),
+	}
 }

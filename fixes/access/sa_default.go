@@ -3,6 +3,7 @@ package access
 import (
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -20,7 +21,7 @@ func defaultAccount() *fixes.Rule {
 		Severity:   fixes.Medium,
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege},
 		References: []fixes.Reference{fixes.CIS("5.1.5"), fixes.NSA("Authentication and authorization"), fixes.OWASP("K03")},
-		Kinds:      slices.Concat(rbac.Kinds(), fixes.WorkloadKinds(), []fixes.Kind{fixes.KindServiceAccount}),
+		Kinds:      slices.Concat(rbac.Kinds(), fixes.WorkloadKinds(), []fixes.Kind{fixes.KindServiceAccount, fixes.KindSecret, fixes.KindActivity}),
 		Docs:       defaultAccountDocs,
 		Check:      checkDefaultAccount,
 	}
@@ -39,8 +40,11 @@ has a binding; and bindings of accounts default as which nothing runs (any more)
 Makes a ServiceAccount of the workload's own name, with default's pull secrets, adds
 it to the bindings that name default, and lets the workload run as it (review: the
 pods restart; what names the account outside of RBAC, a cloud's identity or Vault, has
-to know the new one). The rights of default stay until the old pods are gone; then
-take it out of the bindings: the next scan names those as which nothing runs.
+to know the new one). A binding in all namespaces stays one. The rights of default stay
+until the old pods are gone: the next scan finds the bindings as which nothing runs, and
+takes default out of them, or them away where nobody else is in them (review: a pod may
+be to come). Where a Secret holds a token of default, or the server is not the one that
+is looked at (manifests), or an audit log shows somebody at work as it, that is manual.
 
 ## By hand
     kubectl get rolebindings,clusterrolebindings -A -o wide | grep /default
@@ -93,12 +97,21 @@ func ownAccount(p *fixes.Pass, w fixes.Workload, bindings []rbac.Bound) fixes.Fi
 			Title:      "Run it as a ServiceAccount of its own, with the same bindings",
 			Confidence: fixes.Review,
 			Why:        "it keeps the rights that it has; what else knows it by its account (a cloud's identity, Vault) cannot be seen",
-			Risks: []string{"The pods restart.",
-				"default keeps its rights until it is taken out of " + fixes.Listed(bindingNames(bindings)) + "."},
-			Creates: []fixes.Ref{account},
-			Edit:    func(d *fixes.Draft) error { return moveToAccount(d, w.Ref(), account, bindings) },
+			Risks:      ownRisks(bindings),
+			Creates:    []fixes.Ref{account},
+			Edit:       func(d *fixes.Draft) error { return moveToAccount(d, w.Ref(), account, bindings) },
 		}},
 	}
+}
+
+func ownRisks(bindings []rbac.Bound) []string {
+	risks := []string{"The pods restart.",
+		"default keeps its rights until it is taken out of " + fixes.Listed(bindingNames(bindings)) + ", which the next scan offers."}
+	everywhere := slices.DeleteFunc(slices.Clone(bindings), func(b rbac.Bound) bool { return !b.Everywhere() })
+	if len(everywhere) > 0 {
+		risks = append(risks, "The new account too has the rights of "+fixes.Listed(bindingNames(everywhere))+" in all namespaces: nothing shows that it needs fewer.")
+	}
+	return risks
 }
 
 const defaultMessage = "It runs as the ServiceAccount default, which has rights: every other pod of the namespace that names no account has them too."
@@ -190,22 +203,68 @@ func createdBindings(d *fixes.Draft) []fixes.Ref {
 func reportIdleDefaults(p *fixes.Pass, bindings map[rbacv1.Subject][]rbac.Bound, runs map[rbacv1.Subject]bool) {
 	before := rbac.RunnersOf(p.Scanned())
 	index := rbac.Of(p.Inventory)
+	log := fixes.Memo(p.Inventory, []fixes.Kind{fixes.KindActivity}, newDeeds)
 	for s, list := range bindings {
 		if runs[s] || len(before[s]) > 0 || index.System(s) || !p.Covers(fixes.KindPod, s.Namespace) || p.Namespace != "" && p.Namespace != s.Namespace {
 			continue
 		}
+		evidence := stillUsed(p.Inventory, s, log.of(s))
 		for _, b := range list {
 			p.Report(fixes.Finding{
 				Object: b.Binding, Path: "subjects", Key: "default " + s.Namespace,
-				Message: rbac.Path{Subject: s, Binding: b.Binding, Role: b.Role}.String() + ": nothing runs as it now; every pod to come that names no account gets its rights.",
-				Fixes: []fixes.Fix{{
-					Title:      "Take " + rbac.String(s) + " out of " + b.Binding.String(),
-					Confidence: fixes.Manual,
-					Why:        "nothing runs as it now, and whether something is about to is not known",
-					Steps: "1. Take it out of the subjects, or delete the binding where no other is left:\n     kubectl edit " + words(b.Binding) +
-						"\n2. Check that no right is left:\n     kubectl auth can-i --list -n " + s.Namespace + " --as=system:serviceaccount:" + s.Namespace + ":default",
-				}},
+				Message:  rbac.Path{Subject: s, Binding: b.Binding, Role: b.Role}.String() + ": nothing runs as it now; every pod to come that names no account gets its rights.",
+				Evidence: evidence,
+				Fixes:    []fixes.Fix{takeFromDefault(p.Live, b.Binding, s, evidence)},
 			})
 		}
 	}
+}
+
+// takeFromDefault takes an account default as which nothing runs out of a binding.
+// used are signs that somebody works as it all the same.
+func takeFromDefault(live bool, binding fixes.Ref, s rbacv1.Subject, used []string) fixes.Fix {
+	fix := fixes.Fix{
+		Title:      "Take " + rbac.String(s) + " out of " + binding.String(),
+		Confidence: fixes.Review,
+		Why:        "nothing runs as it now, and whether something is about to is not known",
+		Risks:      []string{"A pod to come that names no account, and needs the rights, is refused: give it an account of its own."},
+		Edit:       func(d *fixes.Draft) error { return unbind(d, binding, []rbacv1.Subject{s}) },
+	}
+	why := ""
+	switch {
+	case !live:
+		why = "manifests do not show what runs"
+	case len(used) > 0:
+		why = used[0]
+	default:
+		return fix
+	}
+	fix.Confidence, fix.Why, fix.Risks, fix.Edit = fixes.Manual, why, nil, nil
+	fix.Steps = "1. Take it out of the subjects, or delete the binding where no other is left:\n     kubectl edit " + words(binding) +
+		"\n2. Check that no right is left:\n     kubectl auth can-i --list -n " + s.Namespace + " --as=system:serviceaccount:" + s.Namespace + ":default"
+	return fix
+}
+
+// stillUsed tells what shows that somebody works, or can work, as an account as which
+// no pod runs: its token in a Secret, what an audit log holds.
+func stillUsed(inv *fixes.Inventory, s rbacv1.Subject, uses []fixes.Use) []string {
+	var names, signs []string
+	for _, secret := range fixes.Objects[*corev1.Secret](inv, s.Namespace) {
+		if isToken(secret) && secret.Annotations[corev1.ServiceAccountNameKey] == s.Name {
+			names = append(names, s.Namespace+"/"+secret.Name)
+		}
+	}
+	if len(names) > 0 {
+		signs = append(signs, "a token of it that does not expire is in Secret "+fixes.Listed(names))
+	}
+	var last time.Time
+	for _, u := range uses {
+		if u.Last.After(last) {
+			last = u.Last
+		}
+	}
+	if !last.IsZero() {
+		signs = append(signs, "the audit log shows somebody at work as it, last on "+last.Format(time.DateOnly))
+	}
+	return signs
 }

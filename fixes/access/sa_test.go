@@ -3,7 +3,9 @@ package access
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/fixestest"
 )
 
@@ -44,9 +46,40 @@ spec: {containers: [{name: c, image: x}]}
 		Name:    "an account of its own",
 		Objects: runs("") + r + bindsIn("r", workerAccount),
 	}, {
-		Name:    "rights that nothing runs with",
+		Name:    "rights that nothing runs with, of manifests",
 		Objects: r + bindsIn("r", defaultOfShop),
 		Want:    []string{"RoleBinding shop/x subjects manual"},
+	}, {
+		Name: "rights that nothing runs with", Live: true,
+		Objects: r + bindsIn("r", defaultOfShop),
+		Want:    []string{"RoleBinding shop/x subjects review"},
+		Diff:    []string{"- kind: RoleBinding"},
+	}, {
+		Name: "rights that nothing runs with, and others have", Live: true,
+		Objects: r + bindsIn("r", defaultOfShop+", "+workerAccount),
+		Want:    []string{"RoleBinding shop/x subjects review"},
+		Diff:    []string{"- name: default"},
+		NotDiff: []string{"- kind: RoleBinding"},
+	}, {
+		Name: "an audit log shows somebody at work as default", Live: true,
+		Objects: r + bindsIn("r", defaultOfShop),
+		Facts: logOf(did("system:serviceaccount:shop:default", nil, fixes.Use{Verb: "get", Resource: "pods", Namespace: "shop", Count: 1,
+			Last: time.Date(2026, 10, 30, 0, 0, 0, 0, time.UTC)})),
+		Want: []string{"RoleBinding shop/x subjects manual"},
+	}, {
+		Name: "in all namespaces", Live: true,
+		Objects: r + binds("r", defaultOfShop),
+		Want:    []string{"ClusterRoleBinding x subjects review"},
+	}, {
+		Name: "a token of default is kept somewhere", Live: true,
+		Objects: r + bindsIn("r", defaultOfShop) + `
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: ci, namespace: shop, annotations: {kubernetes.io/service-account.name: default}}
+type: kubernetes.io/service-account-token
+`,
+		Want: []string{"RoleBinding shop/x subjects manual"},
 	}, {
 		Name:    "an account of the workload's name is there, with other rights",
 		Objects: strings.Replace(web, "---", "", 1) + r + bindsIn("r", defaultOfShop) + "\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web, namespace: shop}\n",
@@ -152,10 +185,9 @@ spec:
 			continue
 		}
 		for _, want := range []string{
-			"kind: Namespace\n     metadata:\n       name: shop\n",
-			"kubectl get secret/db -n default", "kubectl get statefulset.apps/db -n default",
-			"externalName: db.shop.svc.cluster.local", "kind: RoleBinding", "kind: Role\n",
-			"db.shop.svc.cluster.local", "data-db-N", "secret/db are used by others", "namespace: shop",
+			"kubectl harden move shop -n default --to shop --output-dir shop-move", "kubectl apply -k shop-move --dry-run=server",
+			"kubectl apply -f shop-move/switch", "kubectl delete -n default statefulset.apps/db",
+			"data-db-N", "secret/db are used by others", "system:serviceaccount:shop:NAME",
 		} {
 			if !strings.Contains(f.Fixes[0].Steps, want) {
 				t.Errorf("the move lacks %q:\n%s", want, f.Fixes[0].Steps)

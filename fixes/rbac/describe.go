@@ -20,6 +20,9 @@ func Describe(r rbacv1.PolicyRule) string {
 		}
 	}
 	text := verbs + " " + strings.Join(what, ", ")
+	if text == "* *.*" {
+		text = "do everything (* *.*)"
+	}
 	if len(r.ResourceNames) > 0 {
 		text += " named " + strings.Join(r.ResourceNames, ", ")
 	}

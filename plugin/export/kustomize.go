@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -21,6 +22,7 @@ import (
 const (
 	kustomizationFile = "kustomization.yaml"
 	secretsFile       = "secrets.yaml"
+	readmeFile        = "README.md"
 	baseDir           = "base"
 	patchesDir        = "patches"
 	resourcesDir      = "resources"
@@ -36,7 +38,18 @@ const (
 //
 // The folder is made if it is not there, and must be empty. It is filled under
 // another name and renamed at the end, so that it is whole or not there.
-func Kustomize(dir string, plan *fixes.Plan, redact fixes.Redactor) (err error) {
+func Kustomize(dir string, plan *fixes.Plan, redact fixes.Redactor) error {
+	return fill(dir, func(staging string) error {
+		about, err := writeKustomization(staging, plan, redact)
+		if err != nil {
+			return err
+		}
+		return folder{dir: staging}.file(readmeFile, []byte(about.readme()), 0o644)
+	})
+}
+
+// fill lets a folder be written under another name, and renames it at the end.
+func fill(dir string, write func(staging string) error) (err error) {
 	if err := CheckDir(dir); err != nil {
 		return err
 	}
@@ -49,7 +62,7 @@ func Kustomize(dir string, plan *fixes.Plan, redact fixes.Redactor) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }()
-	if err := writeKustomization(staging, plan, redact); err != nil {
+	if err := write(staging); err != nil {
 		return err
 	}
 	if err := os.Chmod(staging, 0o755); err != nil {
@@ -95,36 +108,37 @@ type target struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
-func writeKustomization(dir string, plan *fixes.Plan, redact fixes.Redactor) error {
+// writeKustomization writes all but the README, and returns what that has to say.
+func writeKustomization(dir string, plan *fixes.Plan, redact fixes.Redactor) (contents, error) {
 	w := folder{dir: dir, used: map[string]bool{}}
 	k := kustomization{APIVersion: "kustomize.config.k8s.io/v1beta1", Kind: "Kustomization"}
 	about := contents{kinds: map[fixes.Kind]bool{}, entries: forms.Entries(plan)}
 	var secrets bytes.Buffer
 	if err := checkUnique(plan); err != nil {
-		return err
+		return about, err
 	}
 	for _, c := range plan.Changes {
 		switch {
 		case c.Action == fixes.Delete: // an old revision, which Git does not hold
-		case forms.Plain(c):
+		case forms.Plain(c) || c.Action == fixes.Create && holdsSecret(c, redact):
 			manifest, err := c.ApplyManifest()
 			if err != nil {
-				return err
+				return about, err
 			}
 			if secrets.Len() > 0 {
 				secrets.WriteString("---\n")
 			}
 			if err := writeYAML(&secrets, manifest); err != nil {
-				return err
+				return about, err
 			}
 		case c.Action == fixes.Create:
 			manifest, err := c.Manifest()
 			if err != nil {
-				return err
+				return about, err
 			}
 			path, err := w.object(resourcesDir, c.Object, manifest)
 			if err != nil {
-				return err
+				return about, err
 			}
 			k.Resources = append(k.Resources, path)
 			about.kinds[c.Object.Kind] = true
@@ -134,24 +148,32 @@ func writeKustomization(dir string, plan *fixes.Plan, redact fixes.Redactor) err
 		default:
 			base, patched, err := w.patched(c, redact)
 			if err != nil {
-				return err
+				return about, err
 			}
 			k.Resources, k.Patches = append(k.Resources, base), append(k.Patches, patched)
 		}
 	}
 	if secrets.Len() > 0 {
 		if err := w.file(secretsFile, secrets.Bytes(), 0o600); err != nil {
-			return err
+			return about, err
 		}
 		if err := w.file(".gitignore", []byte("# Holds secrets in plain text.\n/"+secretsFile+"\n"), 0o644); err != nil {
-			return err
+			return about, err
 		}
 	}
 	about.plain, about.resources = secrets.Len() > 0, len(k.Resources) > 0
-	if err := w.file("README.md", []byte(about.readme()), 0o644); err != nil {
-		return err
+	return about, w.yaml(kustomizationFile, k)
+}
+
+// holdsSecret reports whether a new object that is no Secret holds a credential, as a
+// workload may in its variables.
+func holdsSecret(c fixes.Change, redact fixes.Redactor) bool {
+	plain, err := c.Manifest()
+	if err != nil || c.Object.Kind.Custom() {
+		return false
 	}
-	return w.yaml(kustomizationFile, k)
+	masked, err := fixes.Change{Action: c.Action, Object: c.Object, After: redact(c.After)}.Manifest()
+	return err == nil && !reflect.DeepEqual(plain, masked)
 }
 
 // checkUnique reports two objects of one name, which kustomize refuses.

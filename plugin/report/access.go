@@ -57,7 +57,7 @@ func (a WhoCan) Table(w io.Writer) error {
 	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(tab, "SUBJECT\tRUNS AS IT\tBINDING\tROLE")
 	for _, p := range a.Paths {
-		binding, role := "-", "-"
+		binding, role := "none: it may do everything by itself", "-" // system:masters
 		if p.Binding.Name != "" {
 			binding, role = p.Binding.String(), p.Role.String()
 		}
