@@ -121,7 +121,7 @@ func (a *app) onNetDone(msg netDone) {
 		a.say(bad, "no matrix: "+fixes.Clean(firstLine(msg.err.Error())))
 		return
 	}
-	n.view = msg.view
+	n.setView(msg.view)
 	if msg.grid != nil && msg.grid.Namespace == n.namespace {
 		n.setGrid(msg.grid)
 	}
@@ -131,6 +131,17 @@ func (a *app) onNetDone(msg netDone) {
 		a.list.rebuild(&a.dec)
 		a.dec.version++ // the plan is another
 	}
+}
+
+// setView shows the namespaces, with the cursor on the one where it was.
+func (n *netView) setView(v *network.View) {
+	if old := n.view; old != nil && n.spaces.cursor < len(old.Segments) {
+		name := old.Segments[n.spaces.cursor].Namespace
+		if i := slices.IndexFunc(v.Segments, func(s network.Segment) bool { return s.Namespace == name }); i >= 0 {
+			n.spaces.cursor = i
+		}
+	}
+	n.view = v
 }
 
 // setGrid shows a grid, with the cursor on the cell where it was.

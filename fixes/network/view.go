@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -12,7 +13,8 @@ import (
 // that objects tell of, as the user wants them, and the policies before and
 // after the fixes that close namespaces. It is safe for concurrent use.
 type View struct {
-	// Segments are the namespaces, in order.
+	// Segments are the namespaces: first those that are open, the largest first, and
+	// last those in which nothing connects to anything.
 	Segments []Segment
 
 	graph, told *connections.Graph
@@ -110,6 +112,20 @@ func (v *View) survey(result *fixes.Result) {
 			v.Segments = append(v.Segments, *s)
 		}
 	}
+	slices.SortStableFunc(v.Segments, func(a, b Segment) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.Workloads, a.Workloads))
+	})
+}
+
+// rank puts first what is to be looked at first.
+func (s Segment) rank() int {
+	switch {
+	case s.Kept+s.Guessed+s.Decided+s.Cut == 0:
+		return 2
+	case s.Finding == nil:
+		return 1
+	}
+	return 0
 }
 
 // Why returns what tells of a cell's connection, and how sure each is.

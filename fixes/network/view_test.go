@@ -190,6 +190,26 @@ func TestGridAgreesWithMatrix(t *testing.T) {
 	}
 }
 
+// TestSegmentOrder has first what is open and large, and last where nothing
+// connects to anything.
+func TestSegmentOrder(t *testing.T) {
+	idle := strings.ReplaceAll(crowd(1), "x, ports: [{containerPort: 8080}], env: [{name: A_URL, value: \"http://service-000:80\"}, {name: B_URL, value: \"http://service-000:80\"}]", "x")
+	inv := fixestest.Load(t, strings.ReplaceAll(idle, "crowd", "a-idle")+strings.ReplaceAll(crowd(2), "crowd", "b-closed")+
+		strings.ReplaceAll(crowd(2), "crowd", "c-small")+strings.ReplaceAll(crowd(3), "crowd", "d-large")+`
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: b-closed}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+`)
+	var got []string
+	for _, s := range viewed(t, judged(inv)).Segments {
+		got = append(got, s.Namespace)
+	}
+	if want := []string{"d-large", "c-small", "b-closed", "a-idle"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // crowd writes n workloads with Services, each of which names three others.
 func crowd(n int) string {
 	var b strings.Builder
