@@ -169,7 +169,7 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	first, second := a.rowNames(i, it)
 	path := a.list.by == byObject || second == shortPath(it.f.Path)
 	left := []cell{{text: "  "}, {text: mark, style: markStyle}, {text: " " + first + "  ", style: nameStyle}, {text: second, style: a.styles.faint, tail: path}}
-	right := []cell{{text: fmt.Sprintf(" %6s ", word), style: wordStyle}}
+	right := []cell{{text: fit(fmt.Sprintf(" %6s ", word), 8, ""), style: wordStyle}}
 	if s := it.f.Severity; a.list.by != byRule || s != a.list.groups[byRule][r.group].severity {
 		style := a.styles.severity[s]
 		if it.by != nil {
