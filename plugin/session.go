@@ -35,10 +35,15 @@ func (o *Options) runTUI(ctx context.Context) error {
 		session.Check, session.Apply, session.CanaryRisks = runs.check, runs.apply, runs.canaryRisks
 		session.PlanUndo, session.Undo = runs.planUndo, runs.undo
 		session.Scan = runs.scan
+		session.Annotate = o.annotateCommand
 	case o.Context == "demo":
 		session.WhyNoApply = "the demo is not a cluster that could be changed"
 	default:
 		session.WhyNoApply = "manifests are not changed in place; export the fixes instead"
+	}
+	if session.IgnoreFile, session.WhyNoIgnore = o.config.place(); session.WhyNoIgnore == "" {
+		session.Ignore = func(i fixes.Ignore) ([]fixes.Ignore, error) { return o.config.add(i, o.Now()) }
+		session.EndIgnore = o.config.remove
 	}
 	err := tui.Run(ctx, session, o.In, o.Out)
 	if errors.Is(err, tui.ErrInterrupted) {

@@ -45,6 +45,7 @@ type app struct {
 	scan     scan
 	list     *list
 	dec      decisions
+	ignored  ignored
 	kept     map[string]string // fixes staged before the scan that runs
 	cursorAt string            // the finding under the cursor before it
 	detail   detail
@@ -82,6 +83,7 @@ type notice struct {
 
 func newApp(ctx context.Context, s Session, o options) *app {
 	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
+	s.IgnoreFile, s.WhyNoIgnore = fixes.Clean(s.IgnoreFile), fixes.Clean(s.WhyNoIgnore)
 	a := &app{session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList()}
 	if s.ASCII {
 		a.glyphs = asciiGlyphs
@@ -129,6 +131,8 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 		a.onScanDone(msg)
 	case previewDone:
 		a.previews.done(msg)
+	case ignoreDone:
+		return a.onIgnoreDone(msg)
 	case netDone:
 		a.onNetDone(msg)
 	case planDone:

@@ -52,6 +52,7 @@ func (a *app) measureDetail() {
 		scan   int
 		n, all int
 		staged int32
+		hidden int32
 		filter string
 		w      int
 	}
@@ -61,6 +62,8 @@ func (a *app) measureDetail() {
 		previews int
 		context  int
 		running  bool
+		f        *fixes.Finding
+		by       *fixes.Ignore
 		w        int
 	}
 	switch {
@@ -68,13 +71,13 @@ func (a *app) measureDetail() {
 		a.detail.set(nil, w, h, func() (string, []string) { return "", nil })
 	case r.isGroup():
 		t := a.list.tallies[r.group]
-		key := group{a.list.by, r.group, a.scan.number, int(t.n), len(a.list.order), t.staged, a.list.filter.raw, w}
+		key := group{a.list.by, r.group, a.scan.number, int(t.n), len(a.list.order), t.staged, t.ignored, a.list.filter.raw, w}
 		subject := group{by: key.by, id: key.id, scan: key.scan}
 		a.detail.set(subject, key, h, func() (string, []string) { return a.groupDetail(r.group, w) })
 	default:
 		it := &a.list.items[r.item]
 		key := previewKey{a.scan.number, r.item, it.shown, a.net.made}
-		a.detail.set(key, finding{key, a.dec.taken[r.item], a.previews.version, a.context, a.scan.running, w}, h,
+		a.detail.set(key, finding{key, a.dec.taken[r.item], a.previews.version, a.context, a.scan.running, it.f, it.by, w}, h,
 			func() (string, []string) { return a.findingDetail(r.item, w) })
 	}
 }
@@ -101,6 +104,7 @@ func (a *app) findingDetail(id int32, w int) (string, []string) {
 		out = append(out, a.fact(map[bool]string{true: "evidence"}[i == 0], e, w)...)
 	}
 	out = append(out, a.fact("managed", f.ManagedBy, w)...)
+	out = append(out, a.ignoreFacts(it, w)...)
 	out = append(out, a.fact("see", strings.Join(standards, sep), w)...)
 	out = append(out, "")
 	out = append(out, a.fixDetail(id, w)...)
@@ -227,11 +231,11 @@ func (a *app) flow(text string, steps bool, w int) []string {
 
 // groupDetail sums a group up; for a rule it also explains it.
 func (a *app) groupDetail(id int32, w int) (string, []string) {
-	g, ids := &a.list.groups[a.list.by][id], a.list.inGroup(id)
+	g, ids := &a.list.groups[a.list.by][id], a.list.living(a.list.inGroup(id))
 	out := []string{join("  ", a.styles.bold.Render(g.label), a.severity(g.severity))}
 	var rule *fixes.Rule
-	if a.list.by == byRule && len(ids) > 0 {
-		rule = a.list.items[ids[0]].f.Rule
+	if all := a.list.inGroup(id); a.list.by == byRule && len(all) > 0 {
+		rule = a.list.items[all[0]].f.Rule
 		out = append(out, wrap(rule.Title, w)...)
 	}
 	out = append(out, "")
@@ -250,7 +254,8 @@ func (a *app) groupDetail(id int32, w int) (string, []string) {
 	}
 	sep := " " + a.glyphs.dot + " "
 	out = append(out, a.fact("findings", join(sep, plural(len(ids), "finding"),
-		when(a.list.tallies[id].staged > 0, fmt.Sprintf("%d staged", a.list.tallies[id].staged))), w)...)
+		when(a.list.tallies[id].staged > 0, fmt.Sprintf("%d staged", a.list.tallies[id].staged)),
+		when(a.list.tallies[id].ignored > 0, fmt.Sprintf("%d ignored", a.list.tallies[id].ignored))), w)...)
 	var parts []string
 	for _, s := range slices.Backward(fixes.Severities()) {
 		if n := severity[s]; n > 0 {

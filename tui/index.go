@@ -38,6 +38,8 @@ type item struct {
 	threats uint8
 	// shown is the index of the fix that is looked at.
 	shown int8
+	// by is the ignore that hides the finding, or nil.
+	by *fixes.Ignore
 }
 
 // fix returns the fix that is looked at, or nil where there is none.
@@ -100,7 +102,9 @@ type index struct {
 	items []item
 	print map[string]int32 // by fingerprint
 	order []int32
-	// bySeverity counts the findings in the order.
+	// ignored counts those in the order that are ignored, and yet shown.
+	ignored int
+	// bySeverity counts the others in the order.
 	bySeverity [fixes.Critical + 1]int
 
 	groups [groupings][]group
@@ -194,20 +198,40 @@ func (x *index) merge(ids []int32) {
 	x.order = append(append(merged, old...), ids...)
 }
 
-// only leaves in the order just the findings given.
-func (x *index) only(found []*fixes.Finding) {
-	keep := make([]bool, len(x.items))
-	for _, f := range found {
+// hold makes the order that of a result, with what is ignored among it or not.
+func (x *index) hold(result *fixes.Result, ignored bool) {
+	x.order, x.ignored = x.order[:0], 0
+	clear(x.bySeverity[:])
+	for _, f := range result.Findings {
 		if id, ok := x.print[f.Fingerprint]; ok {
-			keep[id] = true
-			x.items[id].f = f
+			x.items[id].f, x.items[id].by = f, nil
+			x.order = append(x.order, id)
+			x.bySeverity[f.Severity]++
 		}
 	}
-	x.order = slices.DeleteFunc(x.order, func(id int32) bool { return !keep[id] })
-	clear(x.bySeverity[:])
-	for _, id := range x.order {
-		x.bySeverity[x.items[id].f.Severity]++
+	var hidden []int32
+	for i := range result.Suppressed {
+		s := &result.Suppressed[i]
+		if id, ok := x.print[s.Fingerprint]; ok {
+			x.items[id].f, x.items[id].by = s.Finding, &s.By
+			hidden = append(hidden, id)
+		}
 	}
+	if ignored {
+		x.ignored = len(hidden)
+		x.merge(hidden)
+	}
+}
+
+// count counts the findings in the order that are not ignored.
+func (x *index) count() int { return len(x.order) - x.ignored }
+
+// living returns those of some items that are not ignored.
+func (x *index) living(ids []int32) []int32 {
+	if x.ignored == 0 {
+		return ids
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id int32) bool { return x.items[id].by != nil })
 }
 
 // groupOrder returns the groups of a grouping, the worst first.

@@ -261,8 +261,11 @@ func (a *app) toneStyle(t tone) lipgloss.Style {
 func (a *app) header() string {
 	name := a.styles.reverse.Bold(true).Render(" harden ") + " "
 	right := a.headerRight()
-	count, staged := plural(len(a.list.order), "finding"), fmt.Sprintf("%d staged", a.dec.count)
+	count, staged := plural(a.list.count(), "finding"), fmt.Sprintf("%d staged", a.dec.count)
 	sep := " " + a.glyphs.dot + " "
+	if n := a.ignored.count(a); n > 0 {
+		count += sep + fmt.Sprintf("%d ignored", n)
+	}
 	where := ""
 	if a.screen == planScreen {
 		where, count = "plan", plural(len(a.plan.changes()), "object")

@@ -12,8 +12,8 @@ func (r row) isGroup() bool { return r.item == heading }
 
 // tally is what the filter leaves of a group.
 type tally struct {
-	n, staged int32
-	from      int32 // its findings are members[from:from+n]
+	n, staged, ignored int32
+	from               int32 // its findings are members[from:from+n]
 }
 
 // list is the findings as they are listed: grouped, filtered, some groups
@@ -221,11 +221,14 @@ func (l *list) seek(at row, seen int) {
 	l.scroll.to(found)
 }
 
-// recount counts the staged findings of each group.
+// recount counts the staged findings of each group, and those that are ignored.
 func (l *list) recount(d *decisions) {
 	for g := range l.tallies {
-		l.tallies[g].staged = 0
+		l.tallies[g].staged, l.tallies[g].ignored = 0, 0
 		for _, id := range l.inGroup(int32(g)) {
+			if l.items[id].by != nil {
+				l.tallies[g].ignored++
+			}
 			l.tallies[g].staged += int32(staged(d.taken[id]))
 		}
 	}

@@ -43,6 +43,8 @@ func (a *app) emptyList() []string {
 		text = wrap("Looking for what can be hardened. Findings appear as they come.", w)
 	case a.list.filter.on():
 		text = wrap("Nothing matches the filter. esc ends it.", w)
+	case a.ignored.count(a) > 0:
+		text = wrap("Nothing found but what is ignored: I shows it.", w)
 	default:
 		text = wrap("Nothing found: every rule that could look is content.", w)
 	}
@@ -137,7 +139,7 @@ func (a *app) groupRow(id int32, cursor bool) string {
 	}
 	right := []cell{
 		{text: fmt.Sprintf(" %4s", severityWord(g.severity)), style: a.styles.severity[g.severity]},
-		{text: fmt.Sprintf(count, t.n)},
+		{text: fmt.Sprintf(count, t.n-t.ignored)},
 		{text: fmt.Sprintf(mark, chosen), style: a.styles.good}, // marks are one cell wide
 	}
 	return a.drawRow(left, right, a.lay.left.w, cursor)
@@ -145,7 +147,7 @@ func (a *app) groupRow(id int32, cursor bool) string {
 
 func (a *app) findingRow(i int, r row, cursor bool) string {
 	it := &a.list.items[r.item]
-	mark, markStyle := a.glyphs.none, a.styles.faint
+	mark, markStyle, nameStyle := a.glyphs.none, a.styles.faint, a.styles.plain
 	word, wordStyle := "no fix", a.styles.faint
 	fix := it.fix()
 	if staged, ok := a.dec.staged(r.item); ok {
@@ -160,12 +162,20 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	if a.dec.taken[r.item] > 0 {
 		mark, markStyle = a.glyphs.staged, a.styles.good.Bold(true)
 	}
+	if it.by != nil {
+		mark, word, wordStyle = a.glyphs.none, "ignored", a.styles.faint
+		markStyle, nameStyle = a.styles.faint, a.styles.faint
+	}
 	first, second := a.rowNames(i, it)
 	path := a.list.by == byObject || second == shortPath(it.f.Path)
-	left := []cell{{text: "  "}, {text: mark, style: markStyle}, {text: " " + first + "  "}, {text: second, style: a.styles.faint, tail: path}}
-	right := []cell{{text: fmt.Sprintf(" %6s ", word), style: wordStyle}}
+	left := []cell{{text: "  "}, {text: mark, style: markStyle}, {text: " " + first + "  ", style: nameStyle}, {text: second, style: a.styles.faint, tail: path}}
+	right := []cell{{text: fit(fmt.Sprintf(" %6s ", word), 8, ""), style: wordStyle}}
 	if s := it.f.Severity; a.list.by != byRule || s != a.list.groups[byRule][r.group].severity {
-		right = append([]cell{{text: fmt.Sprintf(" %4s", severityWord(s)), style: a.styles.severity[s]}}, right...)
+		style := a.styles.severity[s]
+		if it.by != nil {
+			style = a.styles.faint
+		}
+		right = append([]cell{{text: fmt.Sprintf(" %4s", severityWord(s)), style: style}}, right...)
 	}
 	return a.drawRow(left, right, a.lay.left.w, cursor)
 }

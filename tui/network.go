@@ -92,7 +92,7 @@ func (a *app) lookUpNetwork() tea.Cmd {
 			if stale {
 				if !slices.Equal(result.Inventory.Decisions, decisions) {
 					result = result.Decide(decisions)
-					done.result, done.items = result, newItems(result.Findings)
+					done.result, done.items = result, itemsOf(result)
 				}
 				if view, err = network.NewView(result); err != nil {
 					return err
@@ -126,8 +126,8 @@ func (a *app) onNetDone(msg netDone) {
 		n.setGrid(msg.grid)
 	}
 	if msg.result != nil {
-		a.scan.result = msg.result
-		a.takeFindings(msg.items, msg.result)
+		a.scan.result = a.ignored.in(msg.result, a.opts.now())
+		a.takeFindings(msg.items, a.scan.result)
 		a.list.rebuild(&a.dec)
 		a.dec.version++ // the plan is another
 	}

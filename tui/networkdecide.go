@@ -140,7 +140,9 @@ func (a *app) cannotStageSegment() string {
 	case s.Finding == nil:
 		return "its policies close it already"
 	case !listed:
-		return "its finding was not asked for"
+		return "its finding was not asked for, or is ignored"
+	case a.list.items[id].by != nil:
+		return "its finding is ignored; i among the findings ends that"
 	case a.list.items[id].f.Fix() == nil || a.list.items[id].f.Fix().Edit == nil:
 		return "its fix is made by hand: its steps are among the findings"
 	}

@@ -56,7 +56,7 @@ func (a *app) startScan() tea.Cmd {
 	a.keepDecisions()
 	f := newFeed[fixes.Progress](a.ctx)
 	a.scan = scan{number: a.scan.number + 1, running: true, feed: f, started: a.opts.now()}
-	a.applied = false
+	a.applied, a.ignored.changed = false, false
 	number, jobs, look := a.scan.number, &a.jobs, a.session.Scan
 	decided, decisions := a.net.version > 0, a.net.decisions
 	run := func() tea.Msg {
@@ -73,7 +73,7 @@ func (a *app) startScan() tea.Cmd {
 		if err != nil {
 			return scanDone{number: number, err: err}
 		}
-		return scanDone{number: number, result: result, items: newItems(result.Findings)}
+		return scanDone{number: number, result: result, items: itemsOf(result)}
 	}
 	return tea.Batch(run, a.nextScanReport(0), a.animate())
 }
@@ -133,7 +133,10 @@ func (a *app) onScanDone(msg scanDone) {
 	}
 	l.rebuild(&a.dec)
 	a.returnToCursor()
-	text := plural(len(l.order), "finding") + " in " + elapsed(a.scan.took)
+	text := plural(l.count(), "finding") + " in " + elapsed(a.scan.took)
+	if n := a.ignored.count(a); n > 0 {
+		text += fmt.Sprintf(", %d ignored", n)
+	}
 	if skips := len(msg.result.Inventory.Skips()); skips > 0 {
 		a.say(warn, text+"; "+plural(skips, "kind")+" could not be read: ! tells which")
 		return
@@ -144,8 +147,8 @@ func (a *app) onScanDone(msg scanDone) {
 // takeFindings makes the list hold just the findings of a result.
 func (a *app) takeFindings(items []item, result *fixes.Result) {
 	a.growTo(a.list.add(items))
-	a.list.only(result.Findings)
-	a.dec.forget(a.list.order)
+	a.list.hold(result, a.ignored.shown)
+	a.dec.forget(a.list.living(a.list.order))
 	a.list.refilter()
 }
 

@@ -187,6 +187,11 @@ func TestScreens(t *testing.T) {
 		{"failed_120x40", func(t *testing.T) *driver {
 			return scanned(t, failing(t), 120, 40).press("S", "p", "a", "y")
 		}},
+		{"ignore_100x30", func(t *testing.T) *driver {
+			s, _ := ignoring(t)
+			return scanned(t, s, 100, 30).on("env[1]").press("i", "right").write("moves to Vault this quarter")
+		}},
+		{"ignored_100x30", func(t *testing.T) *driver { return hostileIgnored(t, 100, 30).press("I").on("env[1]") }},
 		{"ascii_80x24", func(t *testing.T) *driver {
 			s := shopSession(t)
 			s.ASCII = true
@@ -230,6 +235,9 @@ func everyScreen(t *testing.T) map[string]*driver {
 		"skips":    at("!"),
 		"apply":    at("S", "p", "a", "y"),
 		"quit":     at("S", "q"),
+		"ignore":   hostileIgnored(t, 120, 40).press("j", "i", "down", "x"),
+		"ignored":  hostileIgnored(t, 120, 40).press("I").on("env[1]"),
+		"end":      hostileIgnored(t, 120, 40).press("I").on("env[1]").press("i"),
 	}
 }
 

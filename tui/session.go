@@ -56,6 +56,16 @@ type Session struct {
 	// Command returns the command line that shows a finding's fix without the
 	// UI, for copying. It may be nil.
 	Command func(*fixes.Finding) string
+	// Ignore writes down what the user ignores, where the next scan reads it, and
+	// returns all that is ignored so, the new one last. EndIgnore takes one out
+	// again. Ignores of annotations are not among them. Where nothing can be
+	// written they are nil, and WhyNoIgnore says why; else IgnoreFile is the place.
+	Ignore, EndIgnore       func(fixes.Ignore) ([]fixes.Ignore, error)
+	IgnoreFile, WhyNoIgnore string
+	// Annotate returns the command line that ignores something by annotations of
+	// an object, or that ends it where there is no ignore. It is nil where no
+	// command changes objects.
+	Annotate func(object fixes.Ref, i *fixes.Ignore) string
 	// Decide is told, at once, what the user has decided about connections, so
 	// that the next scan knows it. It may be nil.
 	Decide func([]fixes.Decision)

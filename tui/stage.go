@@ -17,6 +17,8 @@ type step struct {
 	// label says what was done ("staged 12 in env-secret").
 	label   string
 	changes []decision
+	// ignore is what was written down beside it, or nil.
+	ignore *ignoreAct
 }
 
 type decision struct {
@@ -42,10 +44,22 @@ func (d *decisions) decide(label string, changes []decision) bool {
 	if len(changes) == 0 {
 		return false
 	}
-	s := step{label, changes}
+	d.do(step{label: label, changes: changes})
+	return true
+}
+
+// do makes a step the last of the history.
+func (d *decisions) do(s step) {
 	d.past, d.future = append(d.past, s), nil
 	d.run(s, false)
-	return true
+}
+
+// last returns what the last step of a history has written down, or nil.
+func (d *decisions) last(steps []step) *ignoreAct {
+	if len(steps) == 0 {
+		return nil
+	}
+	return steps[len(steps)-1].ignore
 }
 
 // stage returns the decision to take a fix of an item.

@@ -3,6 +3,8 @@ package tui
 import (
 	"fmt"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
 
@@ -13,7 +15,7 @@ func (a *app) cannotStage() string {
 		return "no finding is listed"
 	}
 	if r.isGroup() {
-		for _, id := range a.list.inGroup(r.group) {
+		for _, id := range a.list.living(a.list.inGroup(r.group)) {
 			if fix := a.list.items[id].fix(); fix != nil && fix.Edit != nil || a.dec.taken[id] > 0 {
 				return ""
 			}
@@ -25,6 +27,8 @@ func (a *app) cannotStage() string {
 	switch {
 	case a.dec.taken[r.item] > 0:
 		return ""
+	case it.by != nil:
+		return "it is ignored; i ends that"
 	case fix == nil:
 		return "this finding has no fix"
 	case fix.Edit == nil && len(it.f.Fixes) > 1:
@@ -56,8 +60,7 @@ func (a *app) toggleGroup(g int32) {
 	var stage, drop []decision
 	counts := map[fixes.Confidence]int{}
 	byHand := 0
-	ids := a.list.inGroup(g)
-	for _, id := range ids {
+	for _, id := range a.list.living(a.list.inGroup(g)) {
 		if a.dec.taken[id] > 0 {
 			drop = append(drop, a.dec.drop(id))
 			continue
@@ -112,7 +115,7 @@ func (a *app) stageSafe() {
 	var changes []decision
 	for _, id := range a.list.order {
 		if fix := a.list.items[id].f.Fix(); a.list.matched[id] && a.dec.taken[id] == 0 &&
-			fix != nil && fix.Edit != nil && fix.Confidence == fixes.Safe {
+			a.list.items[id].by == nil && fix != nil && fix.Edit != nil && fix.Confidence == fixes.Safe {
 			changes = append(changes, a.dec.stage(id, 0))
 		}
 	}
@@ -142,16 +145,25 @@ func (a *app) unstageAll() {
 	a.decideAndSay(fmt.Sprintf("unstaged %d%s", len(changes), a.inFilter()), changes)
 }
 
-func (a *app) undo() {
+// undo takes the last decision back. What is written down is taken out first.
+func (a *app) undo() tea.Cmd {
+	if act := a.dec.last(a.dec.past); act != nil {
+		return a.writeIgnore(ignoreDone{act: act, way: backward})
+	}
 	if label, ok := a.dec.undo(); ok {
 		a.list.recount(&a.dec)
 		a.say(info, "undone: "+label)
 	}
+	return nil
 }
 
-func (a *app) redo() {
+func (a *app) redo() tea.Cmd {
+	if act := a.dec.last(a.dec.future); act != nil {
+		return a.writeIgnore(ignoreDone{act: act, way: again})
+	}
 	if label, ok := a.dec.redo(); ok {
 		a.list.recount(&a.dec)
 		a.say(info, "redone: "+label)
 	}
+	return nil
 }
