@@ -324,7 +324,7 @@ func TestRunWaitsForTheApply(t *testing.T) {
 	}
 	term := newTerminal(t, 100, 30).start(t.Context(), s).wait("10 findings in")
 	term.typed("S").wait("4 staged").typed("p").wait("verified").typed("a").wait("y apply").typed("y").wait("1 applied", "2 pending")
-	term.typed("\x03")
+	term.typed("\x03").wait("Stop, and quit?").typed("\x03")
 	if err := term.end(); !errors.Is(err, ErrInterrupted) || !errors.Is(err, partly) {
 		t.Errorf("Run returns %v", err)
 	}
