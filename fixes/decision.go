@@ -1,6 +1,10 @@
 package fixes
 
-import corev1 "k8s.io/api/core/v1"
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
 
 // Decision is what the user says of connections: that they are kept, or that
 // they are cut, whatever objects tell of them. The finer one of several counts;
@@ -52,7 +56,7 @@ func (r *Result) Decide(decisions []Decision) *Result {
 	for _, f := range r.Others {
 		unasked[f.Fingerprint] = true
 	}
-	out.Findings, out.Others = keep(r.Findings), keep(r.Others)
+	out.Findings, out.Others = keep(slices.Concat(r.Findings, r.suppressed())), keep(r.Others)
 	for _, f := range fresh {
 		if unasked[f.Fingerprint] {
 			out.Others = append(out.Others, f)
@@ -61,5 +65,5 @@ func (r *Result) Decide(decisions []Decision) *Result {
 		}
 	}
 	SortFindings(out.Findings)
-	return out
+	return out.ignoreAgain(r)
 }

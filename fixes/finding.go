@@ -29,6 +29,18 @@ type Finding struct {
 	Fixes []Fix
 	// Fingerprint is stable across scans of the same cluster.
 	Fingerprint string
+	// Note says of an ignore that selects the finding why it does not hide it:
+	// it has ended, or is not honoured.
+	Note string
+}
+
+// Namespace returns the namespace that the finding is about: that of its object,
+// or the object itself.
+func (f *Finding) Namespace() string {
+	if f.Object.Kind == KindNamespace {
+		return f.Object.Name
+	}
+	return f.Object.Namespace
 }
 
 // Fix is one way to make a finding go away.

@@ -33,7 +33,8 @@ type Plan struct {
 	// Verified reports that a scan of the draft shows none of the findings that
 	// were fixed, and none that were not there before.
 	Verified bool
-	// Remaining are the findings that a scan shows once the plan is applied.
+	// Remaining are the findings that a scan shows once the plan is applied,
+	// without those that an ignore hides.
 	Remaining []*Finding
 	// Unfixed are findings that were to be fixed and are still there; New are
 	// findings that the plan brings. Both are empty when it is verified.
@@ -93,7 +94,6 @@ func Compose(result *Result, choices []Choice) (*Plan, error) {
 
 // verify scans the draft and compares with the scan that the plan rests on.
 func (p *Plan) verify(result *Result, draft *Draft) {
-	p.Remaining = Scan(draft.Inventory, result.Rules).Findings
 	before := map[string]bool{}
 	for _, f := range slices.Concat(result.Findings, result.Others) {
 		before[f.Fingerprint] = true
@@ -102,13 +102,17 @@ func (p *Plan) verify(result *Result, draft *Draft) {
 	for _, c := range p.Choices {
 		chosen[c.Finding.Fingerprint] = true
 	}
-	for _, f := range p.Remaining {
+	ignored := result.ignores(draft.Inventory)
+	for _, f := range Scan(draft.Inventory, result.Rules).Findings {
 		switch {
 		case chosen[f.Fingerprint]:
 			p.Unfixed = append(p.Unfixed, f)
+		case ignored(f):
+			continue
 		case !before[f.Fingerprint]:
 			p.New = append(p.New, f)
 		}
+		p.Remaining = append(p.Remaining, f)
 	}
 	p.Verified = len(p.Unfixed) == 0 && len(p.New) == 0
 }

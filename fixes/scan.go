@@ -14,6 +14,11 @@ type Result struct {
 	// Others are findings that were not asked for. They are not shown, but a
 	// plan is verified against them too.
 	Others []*Finding
+	// Suppressed are findings that an ignore hides: they are neither shown nor
+	// counted, and no plan leaves or brings them. See [Result.Ignore].
+	Suppressed []Suppressed
+
+	ignoring *ignoring // nil: nothing is ignored
 }
 
 // Scanner judges an inventory while it is being filled: each rule runs as

@@ -13,6 +13,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/plugin/atomicfile"
 	"github.com/kubectl-harden/kubectl-harden/plugin/vulnerabilities"
 )
 
@@ -112,17 +113,8 @@ func installShim(dir string) (string, error) {
 		name, text = shimName+".cmd", windowsShim
 	}
 	path := filepath.Join(dir, name)
-	temp, err := os.CreateTemp(dir, "."+name)
-	if err != nil {
+	if err := atomicfile.Write(path, []byte(text), 0o755); err != nil {
 		return "", err
-	}
-	_, err = temp.WriteString(text)
-	err = errors.Join(err, temp.Chmod(0o755), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		return "", errors.Join(err, os.Remove(temp.Name()))
 	}
 	return path, nil
 }
