@@ -44,6 +44,9 @@ type Options struct {
 	DryRun     string
 	Confidence fixes.Confidence
 	Yes        bool
+	// ReadOnly: nothing is written to the cluster. Fresh: what an earlier session
+	// has staged is not offered.
+	ReadOnly, Fresh bool
 	// Settings say how fixes are applied.
 	Settings journal.Settings
 	// Managed makes fixes of objects that something else manages too.
@@ -74,6 +77,13 @@ type Options struct {
 	// expandWildcards asks the cluster what it serves.
 	expandWildcards bool
 
+	// configured is what the configuration says of keys and of contexts, and
+	// guard what follows of it for the one that is scanned.
+	configured *settings
+	guard      guard
+	// asking is what of the command line says which findings are looked at.
+	asking []string
+
 	// flowFiles are files of observed connections.
 	flowFiles []string
 
@@ -85,6 +95,13 @@ type Options struct {
 
 // Run does what the options say.
 func (o *Options) Run(ctx context.Context) error {
+	project, err := projectFile()
+	if err != nil {
+		return err
+	}
+	if o.configured, err = readSettings(project); err != nil {
+		return err
+	}
 	if err := o.connect(); err != nil {
 		return err
 	}
@@ -141,6 +158,7 @@ func (o *Options) connect() error {
 	if o.Namespace != "" {
 		o.Scope = "namespace " + o.Namespace
 	}
+	o.guard = o.configured.guard(c.context, o.ReadOnly)
 	o.source = &source.Cluster{Client: c.Client, Namespace: o.Namespace, Home: c.home, Recreate: o.Recreate}
 	return nil
 }

@@ -87,6 +87,7 @@ export it. Elsewhere they are printed.`,
 		newAccessCommand(streams),
 		newRulesCommand(streams),
 		newExplainCommand(streams),
+		newKeysCommand(streams),
 		newVersionCommand(streams),
 		newCompletionCommand(streams),
 	)

@@ -71,6 +71,7 @@ type runFlags struct {
 	connection *genericclioptions.ConfigFlags
 	apply      applyFlags
 	yes        bool
+	readOnly   bool
 }
 
 func newRunFlags(streams genericiooptions.IOStreams) *runFlags {
@@ -85,6 +86,7 @@ func (f *runFlags) addTo(cmd *cobra.Command, own func(*pflag.FlagSet)) []flagGro
 				f.apply.addTo(fs)
 			}
 			fs.BoolVarP(&f.yes, "yes", "y", false, "Answer yes to every question.")
+			addReadOnly(fs, &f.readOnly)
 		}),
 		flagGroupOf("Connection, as in kubectl", f.connection.AddFlags),
 	)
@@ -99,7 +101,15 @@ func (f *runFlags) runner() (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &runner{IOStreams: f.streams, cluster: c, settings: settings, yes: f.yes}, nil
+	project, err := projectFile()
+	if err != nil {
+		return nil, err
+	}
+	s, err := readSettings(project)
+	if err != nil {
+		return nil, err
+	}
+	return &runner{IOStreams: f.streams, cluster: c, settings: settings, guard: s.guard(c.context, f.readOnly), yes: f.yes}, nil
 }
 
 // oneRun takes the number of a run, or nothing.
