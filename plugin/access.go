@@ -106,6 +106,7 @@ func accessCommand(streams genericiooptions.IOStreams, cmd *cobra.Command, argum
 			return usageError(err)
 		}
 		o.Output = output
+		o.config = nil // no finding is shown
 		return run(cmd.Context(), o, args)
 	}
 	groups := addGroups(cmd,

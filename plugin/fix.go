@@ -172,6 +172,9 @@ func (o *Options) sayPlan(plan *fixes.Plan, result *fixes.Result) {
 		}
 		fmt.Fprintln(o.ErrOut, line+".")
 	}
+	if n := len(result.Suppressed); n > 0 {
+		fmt.Fprintf(o.ErrOut, "%d ignored.\n", n)
+	}
 	for _, f := range plan.Unfixed {
 		fmt.Fprintf(o.ErrOut, "still there: %s of %s\n", f.Rule.ID, fixes.Clean(f.Object.String()))
 	}

@@ -56,6 +56,7 @@ type Flags struct {
 	Nodes          nodeFlags
 	Access         accessFlags
 	Flows          flowFlags
+	Config         configFlags
 	ReadOnly       bool
 	Fresh          bool
 }
@@ -109,6 +110,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 			fs.StringSliceVar(&f.Categories, "category", nil, "Only rules of these categories: "+join(fixes.Categories())+".")
 			fs.StringSliceVar(&f.Threats, "threat", nil, "Only findings with these threats, by name or by their letter in STRIDE.")
 			fs.StringVar(&f.Severity, "severity", "", "Only findings of at least this severity: "+join(fixes.Severities())+".")
+			f.Config.addTo(fs)
 		}),
 		set("Images", func(fs *pflag.FlagSet) {
 			f.Images.addTo(fs)
@@ -123,6 +125,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 		set("Reports", func(fs *pflag.FlagSet) {
 			fs.StringVarP(&f.Output, "output", "o", "", "Findings as "+strings.Join(reportFormats, "|")+"; with --fix --dry-run, fixes as "+strings.Join(exportFormats, "|")+".")
 			fs.StringVar(&f.FailOn, "fail-on", "", "Exit with status 1 when findings of at least this severity are there.")
+			fs.BoolVar(&f.Config.ShowIgnored, "show-ignored", false, "List what is ignored too, with the reason.")
 		}),
 		set("Fixes", func(fs *pflag.FlagSet) {
 			fs.BoolVar(&f.Fix, "fix", false, "Fix what was found. Asks first, unless --yes or --dry-run is given.")
@@ -200,7 +203,7 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 		asking: slices.Concat(f.Rules, []string{"skip"}, f.Skip, []string{"category"}, f.Categories, []string{"threat"}, f.Threats,
 			[]string{"severity", f.Severity, "selector", f.Selector}),
 	}
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set, f.Config.set}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err

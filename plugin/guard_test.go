@@ -77,13 +77,7 @@ func configured(t *testing.T, user, project string) (userPath string) {
 	return userPath
 }
 
-func settingsHere() (*settings, error) {
-	project, err := projectFile()
-	if err != nil {
-		return nil, err
-	}
-	return readSettings(project)
-}
+func settingsHere() (*settings, error) { return (&configFile{}).settings() }
 
 func TestSettingsOfTwoFiles(t *testing.T) {
 	user := configured(t, "keys:\n  app.quit: Q\nproduction: [mine]\nconfirmAbove: 9\nreadonly: [audit]\n",

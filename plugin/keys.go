@@ -12,7 +12,8 @@ import (
 )
 
 func newKeysCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	return &cobra.Command{
+	var flags configFlags
+	cmd := &cobra.Command{
 		Use:   "keys",
 		Short: "List the keys of the terminal UI, and how to change them",
 		Long: `List what keys do in the terminal UI, by the names under which they are
@@ -33,11 +34,7 @@ same screen. ctrl+c always works, and esc never quits. The keys that answer
 questions and scroll their text are fixed.`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			project, err := projectFile()
-			if err != nil {
-				return err
-			}
-			s, err := readSettings(project)
+			s, err := (&configFile{named: flags.Path}).settings()
 			if err != nil {
 				return err
 			}
@@ -53,4 +50,6 @@ questions and scroll their text are fixed.`,
 			return w.Flush()
 		},
 	}
+	flags.addTo(cmd.Flags())
+	return cmd
 }

@@ -36,6 +36,8 @@ type Options struct {
 	MinSeverity fixes.Severity
 	Threats     []fixes.Threat
 	FailOn      fixes.Severity
+	// ShowIgnored lists what is ignored in the table of findings.
+	ShowIgnored bool
 
 	Output    string
 	OutputDir string
@@ -77,6 +79,9 @@ type Options struct {
 	// expandWildcards asks the cluster what it serves.
 	expandWildcards bool
 
+	// config is what the user's file says; nil where it does not matter.
+	config *configFile
+
 	// configured is what the configuration says of keys and of contexts, and
 	// guard what follows of it for the one that is scanned.
 	configured *settings
@@ -95,11 +100,8 @@ type Options struct {
 
 // Run does what the options say.
 func (o *Options) Run(ctx context.Context) error {
-	project, err := projectFile()
-	if err != nil {
-		return err
-	}
-	if o.configured, err = readSettings(project); err != nil {
+	var err error
+	if o.configured, err = o.config.settings(); err != nil {
 		return err
 	}
 	if err := o.connect(); err != nil {
@@ -133,7 +135,7 @@ func (o *Options) Run(ctx context.Context) error {
 // interactive reports whether the terminal UI is to open: there is a terminal
 // to open it on, and nothing was asked for that is printed.
 func (o *Options) interactive() bool {
-	return o.Output == "" && o.FailOn == 0 && isTerminal(o.Out) && term.TTY{In: o.In}.IsTerminalIn() && os.Getenv("TERM") != "dumb"
+	return o.Output == "" && o.FailOn == 0 && !o.ShowIgnored && isTerminal(o.Out) && term.TTY{In: o.In}.IsTerminalIn() && os.Getenv("TERM") != "dumb"
 }
 
 func isTerminal(w io.Writer) bool { return term.IsTerminal(w) }
@@ -166,11 +168,16 @@ func (o *Options) connect() error {
 // scan loads and judges the source. A result comes with an error where only
 // some manifests could not be read.
 func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
+	if err := o.config.load(); err != nil { // it may have been edited since
+		return nil, err
+	}
+	ignores, now := o.config.ignores(), o.Now()
 	judged := source.Judged{Source: o.source, Wishes: o.Wishes}
 	judged.Decisions = o.decisions.get()
 	result, err := source.Scan(ctx, judged, o.facts, o.Rules, func(p fixes.Progress) {
 		if report != nil {
 			p.Found, _ = o.choose(nil, p.Found)
+			p.Found = slices.DeleteFunc(p.Found, func(f *fixes.Finding) bool { return fixes.IgnoredBy(ignores, now, f) != nil })
 			report(p)
 		}
 	})
@@ -181,7 +188,7 @@ func (o *Options) scan(ctx context.Context, report func(fixes.Progress)) (*fixes
 		if wrong := o.decisions.check(result); wrong != nil {
 			return nil, wrong
 		}
-		result.Findings, result.Others = o.choose(result.Inventory, result.Findings)
+		result = o.sift(result)
 	}
 	return result, err
 }

@@ -72,6 +72,7 @@ type runFlags struct {
 	apply      applyFlags
 	yes        bool
 	readOnly   bool
+	config     configFlags
 }
 
 func newRunFlags(streams genericiooptions.IOStreams) *runFlags {
@@ -87,6 +88,7 @@ func (f *runFlags) addTo(cmd *cobra.Command, own func(*pflag.FlagSet)) []flagGro
 			}
 			fs.BoolVarP(&f.yes, "yes", "y", false, "Answer yes to every question.")
 			addReadOnly(fs, &f.readOnly)
+			f.config.addTo(fs)
 		}),
 		flagGroupOf("Connection, as in kubectl", f.connection.AddFlags),
 	)
@@ -101,11 +103,7 @@ func (f *runFlags) runner() (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	project, err := projectFile()
-	if err != nil {
-		return nil, err
-	}
-	s, err := readSettings(project)
+	s, err := (&configFile{named: f.config.Path}).settings()
 	if err != nil {
 		return nil, err
 	}

@@ -26,31 +26,37 @@ func (o *Options) runReport(ctx context.Context) error {
 
 // scanShown scans, and shows how far it has come where somebody watches.
 func (o *Options) scanShown(ctx context.Context) (*fixes.Result, error) {
-	if !isTerminal(o.ErrOut) {
-		return o.scan(ctx, nil)
-	}
+	var report func(fixes.Progress)
 	const wipe = "\r\x1b[K"
-	result, err := o.scan(ctx, func(p fixes.Progress) {
-		fmt.Fprintf(o.ErrOut, "%sscanning %d/%d kinds, %d objects", wipe, p.Loaded, p.Kinds, p.Objects)
-	})
-	fmt.Fprint(o.ErrOut, wipe)
+	if isTerminal(o.ErrOut) {
+		report = func(p fixes.Progress) {
+			fmt.Fprintf(o.ErrOut, "%sscanning %d/%d kinds, %d objects", wipe, p.Loaded, p.Kinds, p.Objects)
+		}
+	}
+	result, err := o.scan(ctx, report)
+	if report != nil {
+		fmt.Fprint(o.ErrOut, wipe)
+	}
+	if err == nil {
+		o.sayUnused(result)
+	}
 	return result, err
 }
 
 func (o *Options) print(result *fixes.Result) error {
 	switch o.Output {
 	case outputJSON:
-		return report.JSON(o.Out, o.Context, o.Now(), result.Inventory, result.Findings)
+		return report.JSON(o.Out, o.Context, o.Now(), result)
 	case outputYAML:
-		return report.New(o.Context, o.Now(), result.Inventory, result.Findings).YAML(o.Out)
+		return report.New(o.Context, o.Now(), result).YAML(o.Out)
 	case outputSARIF:
-		return report.SARIF(o.Out, BuildVersion().Version, result.Inventory, o.Rules, result.Findings)
+		return report.SARIF(o.Out, BuildVersion().Version, o.Rules, result)
 	case outputJUnit:
-		return report.JUnit(o.Out, result.Inventory, o.Rules, result.Findings)
+		return report.JUnit(o.Out, o.Rules, result)
 	case outputHTML:
-		return report.HTML(o.Out, o.Context, o.Now(), result.Inventory, result.Findings)
+		return report.HTML(o.Out, o.Context, o.Now(), result)
 	case outputPolicies:
-		return errors.Join(report.PolicyReport(o.Out, o.Now(), result.Findings), o.saySkipped(result.Inventory))
+		return errors.Join(report.PolicyReport(o.Out, o.Now(), result), o.saySkipped(result.Inventory))
 	case outputName:
 		return errors.Join(report.Names(o.Out, result.Findings), o.saySkipped(result.Inventory))
 	}
@@ -58,7 +64,17 @@ func (o *Options) print(result *fixes.Result) error {
 	if err := table.Write(o.Out, result.Findings); err != nil {
 		return err
 	}
+	if o.ShowIgnored {
+		if err := table.Ignored(o.Out, result.Suppressed); err != nil {
+			return err
+		}
+	}
 	_, err := fmt.Fprintln(o.Out, table.Summary(report.Summarize(result.Findings), len(result.Inventory.Skips()) == 0))
+	if n := len(result.Suppressed); n > 0 && !o.ShowIgnored {
+		_, err = fmt.Fprintf(o.Out, "%d ignored (--show-ignored lists them).\n", n)
+	} else if n > 0 {
+		_, err = fmt.Fprintf(o.Out, "%d ignored.\n", n)
+	}
 	return errors.Join(err, o.saySkipped(result.Inventory))
 }
 

@@ -3,7 +3,6 @@ package plugin
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/spf13/pflag"
@@ -26,9 +25,16 @@ func addReadOnly(fs *pflag.FlagSet, readOnly *bool) {
 	fs.BoolVar(readOnly, "readonly", false, "Write nothing to the cluster: no fix, no undo, no resume. The configuration can say so for contexts (readonly).")
 }
 
-// readSettings reads the user's file, and takes the project's.
-func readSettings(project *config.File) (*settings, error) {
+// settings reads the configuration: the file of the project, and the user's own
+// unless none is wanted.
+func (c *configFile) settings() (*settings, error) {
+	if err := c.load(); err != nil {
+		return nil, err
+	}
 	s := &settings{}
+	if c.named == noConfig {
+		return s, nil
+	}
 	if path := config.UserPath(); path != "" {
 		user, err := config.Open(path)
 		if err != nil {
@@ -41,20 +47,10 @@ func readSettings(project *config.File) (*settings, error) {
 			s.files = append(s.files, user)
 		}
 	}
-	if project != nil && project.Exists {
-		s.files = append(s.files, project)
+	if c.file != nil && c.file.Exists {
+		s.files = append(s.files, c.file)
 	}
 	return s, s.bind()
-}
-
-// projectFile returns the project's file, or nil.
-func projectFile() (*config.File, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	home, _ := os.UserHomeDir() // without one, only a repository bounds the search
-	return config.Open(config.Find(dir, home))
 }
 
 // bind takes the keys of the files: what the user has bound counts more than

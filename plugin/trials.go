@@ -53,9 +53,7 @@ func (t *trials) learn(ctx context.Context, result *fixes.Result) (*fixes.Result
 	if err := t.try(ctx, inv, open); err != nil {
 		return nil, err
 	}
-	judged := fixes.Scan(inv, result.Rules)
-	judged.Findings, judged.Others = t.o.choose(inv, judged.Findings)
-	return judged, nil
+	return t.o.sift(fixes.Scan(inv, result.Rules)), nil
 }
 
 // candidates returns the workloads with findings about their pods' security

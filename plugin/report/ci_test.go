@@ -30,7 +30,7 @@ func TestSARIF(t *testing.T) {
 	for name, findings := range map[string][]*fixes.Finding{"demo": result.Findings, "none": nil} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := report.SARIF(&out, "v1.2.3", result.Inventory, catalog.Rules(), findings); err != nil {
+			if err := report.SARIF(&out, "v1.2.3", catalog.Rules(), &fixes.Result{Inventory: result.Inventory, Findings: findings}); err != nil {
 				t.Fatal(err)
 			}
 			if strings.ContainsAny(out.String(), "\x1b\u202e") {
@@ -70,7 +70,7 @@ func TestSARIF(t *testing.T) {
 func TestJUnit(t *testing.T) {
 	result := demo(t)
 	var out bytes.Buffer
-	if err := report.JUnit(&out, result.Inventory, catalog.Rules(), result.Findings); err != nil {
+	if err := report.JUnit(&out, catalog.Rules(), result); err != nil {
 		t.Fatal(err)
 	}
 	count := map[string]int{}
@@ -110,7 +110,7 @@ func TestHTML(t *testing.T) {
 	hostile.Object.Name = `"><script>alert(1)</script>`
 	findings := slices.Concat(result.Findings, []*fixes.Finding{&hostile})
 	var out bytes.Buffer
-	if err := report.HTML(&out, "prod", time.Now(), result.Inventory, findings); err != nil {
+	if err := report.HTML(&out, "prod", time.Now(), &fixes.Result{Inventory: result.Inventory, Findings: findings}); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(out.String(), "<details>"); n != len(findings) {
@@ -129,7 +129,7 @@ func TestHTML(t *testing.T) {
 func TestPolicyReport(t *testing.T) {
 	result := demo(t)
 	var out bytes.Buffer
-	if err := report.PolicyReport(&out, time.Unix(1_700_000_000, 0), result.Findings); err != nil {
+	if err := report.PolicyReport(&out, time.Unix(1_700_000_000, 0), result); err != nil {
 		t.Fatal(err)
 	}
 	total := 0

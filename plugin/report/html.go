@@ -20,7 +20,8 @@ var stylesheet string
 //
 // It is not made by html/template: with that linked in, which calls methods by
 // their names, the linker leaves nothing out, and the program is 15 MB larger.
-func HTML(w io.Writer, context string, at time.Time, inv *fixes.Inventory, findings []*fixes.Finding) error {
+func HTML(w io.Writer, context string, at time.Time, result *fixes.Result) error {
+	inv, findings := result.Inventory, result.Findings
 	p := page{bufio.NewWriter(w)}
 	title := "kubectl harden: " + context
 	p.print(`<!DOCTYPE html>
@@ -39,7 +40,7 @@ func HTML(w io.Writer, context string, at time.Time, inv *fixes.Inventory, findi
 <h1>%s</h1>
 <p class="dim">%s</p>
 `, title, at.UTC().Format("2006-01-02 15:04 UTC"))
-	p.summary(Summarize(findings))
+	p.summary(Summarize(findings), len(result.Suppressed))
 	for _, s := range Skips(inv) {
 		where := ""
 		if s.Namespace != "" {
@@ -51,6 +52,12 @@ func HTML(w io.Writer, context string, at time.Time, inv *fixes.Inventory, findi
 		p.print("<h2>%s <span class=\"dim\">%s · %s</span></h2>\n", group[0].Rule.Title, group[0].Rule.ID, fmt.Sprint(len(group)))
 		for _, f := range group {
 			p.finding(describe(inv, f))
+		}
+	}
+	if n := len(result.Suppressed); n > 0 {
+		p.print("<h2>Ignored <span class=\"dim\">%s</span></h2>\n", fmt.Sprint(n))
+		for i := range result.Suppressed {
+			p.finding(describeSuppressed(inv, &result.Suppressed[i]))
 		}
 	}
 	p.print("</body>\n</html>\n")
@@ -85,12 +92,15 @@ func (p page) print(format string, texts ...string) {
 	_, _ = fmt.Fprintf(p, format, escaped...)
 }
 
-func (p page) summary(s Summary) {
+func (p page) summary(s Summary, ignored int) {
 	p.print("<p>%s", Count(s.Total, "finding"))
 	for _, severity := range slices.Backward(fixes.Severities()) {
 		if n := s.BySeverity[severity.String()]; n > 0 {
 			p.print(` · <span class="%s">%s %s</span>`, severity.String(), fmt.Sprint(n), severity.String())
 		}
+	}
+	if ignored > 0 {
+		p.print(" · %s ignored", fmt.Sprint(ignored))
 	}
 	p.print("</p>\n<p class=\"dim\">fixes: %s safe, %s to review, %s by hand</p>\n",
 		fmt.Sprint(s.Fixable["safe"]), fmt.Sprint(s.Fixable["review"]), fmt.Sprint(s.Fixable["manual"]))
@@ -105,6 +115,12 @@ func (p page) finding(f Finding) {
 		f.Severity.String(), f.Severity.String(), f.Object.Kind, fixes.Clean(name), f.Path, f.Message)
 	if f.Source != nil {
 		p.dim("", fmt.Sprintf("%s:%d", fixes.Clean(f.Source.File), f.Source.Line))
+	}
+	if f.IgnoredBy != "" {
+		p.dim("ignored by ", fmt.Sprintf("%s until %s: %s", f.IgnoredBy, f.Expires, f.Reason))
+	}
+	if f.Note != "" {
+		p.dim("note: ", f.Note)
 	}
 	for _, e := range f.Evidence {
 		p.dim("evidence: ", e)

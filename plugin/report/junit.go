@@ -46,11 +46,17 @@ type junitSkipped struct {
 }
 
 // JUnit writes a test suite for each rule: a failed test for each finding, or
-// one that passed. What could not be looked at is a test that was skipped.
-func JUnit(w io.Writer, inv *fixes.Inventory, rules []*fixes.Rule, findings []*fixes.Finding) error {
+// one that passed. What is ignored, and what could not be looked at, is a test that
+// was skipped.
+func JUnit(w io.Writer, rules []*fixes.Rule, result *fixes.Result) error {
+	inv := result.Inventory
 	byRule := map[string][]*fixes.Finding{}
-	for _, f := range findings {
+	for _, f := range result.Findings {
 		byRule[f.Rule.ID] = append(byRule[f.Rule.ID], f)
+	}
+	ignored := map[string][]fixes.Suppressed{}
+	for _, s := range result.Suppressed {
+		ignored[s.Rule.ID] = append(ignored[s.Rule.ID], s)
 	}
 	out := junitSuites{Name: "kubectl harden"}
 	for _, r := range rules {
@@ -58,8 +64,13 @@ func JUnit(w io.Writer, inv *fixes.Inventory, rules []*fixes.Rule, findings []*f
 		for _, f := range byRule[r.ID] {
 			suite.Cases = append(suite.Cases, junitFailed(inv, f))
 		}
-		suite.Failures = len(suite.Cases)
-		if suite.Failures == 0 {
+		suite.Failures, suite.Skipped = len(suite.Cases), len(ignored[r.ID])
+		for _, s := range ignored[r.ID] {
+			c := junitCaseOf(inv, s.Finding)
+			c.Skipped = &junitSkipped{fixes.Clean(fmt.Sprintf("ignored until %s by %s: %s", s.By.Until(), s.By.At, s.By.Reason))}
+			suite.Cases = append(suite.Cases, c)
+		}
+		if len(suite.Cases) == 0 {
 			suite.Cases = []junitCase{{Name: "no finding", Class: r.ID}}
 		}
 		out.add(suite)
@@ -95,12 +106,22 @@ func (s *junitSuites) add(suite junitSuite) {
 	s.Suites = append(s.Suites, suite)
 }
 
-func junitFailed(inv *fixes.Inventory, f *fixes.Finding) junitCase {
+func junitCaseOf(inv *fixes.Inventory, f *fixes.Finding) junitCase {
 	c := junitCase{Name: fixes.Clean(strings.TrimSpace(f.Object.String() + " " + f.Path)), Class: f.Rule.ID}
-	var text strings.Builder
 	if at, ok := inv.Position(f.Object); ok {
 		c.File = at.File
+	}
+	return c
+}
+
+func junitFailed(inv *fixes.Inventory, f *fixes.Finding) junitCase {
+	c := junitCaseOf(inv, f)
+	var text strings.Builder
+	if at, ok := inv.Position(f.Object); ok {
 		fmt.Fprintf(&text, "%s:%d\n", at.File, at.Line)
+	}
+	if f.Note != "" {
+		fmt.Fprintf(&text, "note: %s\n", f.Note)
 	}
 	for _, e := range f.Evidence {
 		fmt.Fprintf(&text, "evidence: %s\n", e)

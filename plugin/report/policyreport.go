@@ -56,20 +56,30 @@ type policyReportResource struct {
 
 // PolicyReport writes a PolicyReport for each namespace with findings, and a
 // ClusterPolicyReport for what is in none, as YAML documents that kubectl apply
-// takes where their definitions are installed.
-func PolicyReport(w io.Writer, at time.Time, findings []*fixes.Finding) error {
+// takes where their definitions are installed. What is ignored has the result
+// skip.
+func PolicyReport(w io.Writer, at time.Time, result *fixes.Result) error {
 	byNamespace := map[string]*policyReport{}
 	var order []string
-	for _, f := range findings {
+	add := func(f *fixes.Finding, r policyReportResult) {
 		ns := f.Object.Namespace
-		r := byNamespace[ns]
-		if r == nil {
-			r = newPolicyReport(ns)
-			byNamespace[ns] = r
+		report := byNamespace[ns]
+		if report == nil {
+			report = newPolicyReport(ns)
+			byNamespace[ns] = report
 			order = append(order, ns)
 		}
-		r.Summary["fail"]++
-		r.Results = append(r.Results, policyResult(at, f))
+		report.Summary[r.Result]++
+		report.Results = append(report.Results, r)
+	}
+	for _, f := range result.Findings {
+		add(f, policyResult(at, f))
+	}
+	for _, s := range result.Suppressed {
+		r := policyResult(at, s.Finding)
+		r.Result = "skip"
+		r.Properties["ignoredBy"], r.Properties["reason"], r.Properties["expires"] = s.By.At, s.By.Reason, s.By.Until()
+		add(s.Finding, r)
 	}
 	slices.Sort(order) // the cluster's own comes first
 	for _, ns := range order {

@@ -26,7 +26,8 @@ type Report struct {
 	GeneratedAt   time.Time `json:"generatedAt"`
 	Summary       Summary   `json:"summary"`
 	Findings      []Finding `json:"findings"`
-	// Suppressed are findings that the user has chosen not to see.
+	// Suppressed are findings that the user has chosen not to see; the summary
+	// does not count them.
 	Suppressed []Finding `json:"suppressed"`
 	Skipped    []Skip    `json:"skipped"`
 }
@@ -59,6 +60,14 @@ type Finding struct {
 	// Fix is the recommended fix, or null.
 	Fix          *Fix  `json:"fix"`
 	Alternatives []Fix `json:"alternatives"`
+	// Note says why an ignore that selects the finding does not hide it.
+	Note string `json:"note,omitempty"`
+	// IgnoredBy says where the ignore stands that hides the finding, Reason why it
+	// is there, and Expires its last day, or "never". Only suppressed findings
+	// have them.
+	IgnoredBy string `json:"ignoredBy,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Expires   string `json:"expires,omitempty"`
 }
 
 // Object names an object.
@@ -100,23 +109,25 @@ type Skip struct {
 	Reason    string `json:"reason"`
 }
 
-// New builds the report of a scan's findings.
-func New(context string, at time.Time, inv *fixes.Inventory, findings []*fixes.Finding) Report {
-	r := head(context, at, inv, findings)
-	r.Findings = make([]Finding, 0, len(findings))
-	for _, f := range findings {
-		r.Findings = append(r.Findings, describe(inv, f))
+// New builds the report of a scan.
+func New(context string, at time.Time, result *fixes.Result) Report {
+	r := head(context, at, result)
+	for _, f := range result.Findings {
+		r.Findings = append(r.Findings, describe(result.Inventory, f))
+	}
+	for i := range result.Suppressed {
+		r.Suppressed = append(r.Suppressed, describeSuppressed(result.Inventory, &result.Suppressed[i]))
 	}
 	return r
 }
 
 // head is a report without its findings.
-func head(context string, at time.Time, inv *fixes.Inventory, findings []*fixes.Finding) Report {
+func head(context string, at time.Time, result *fixes.Result) Report {
 	return Report{
 		SchemaVersion: SchemaVersion, Context: context, GeneratedAt: at.UTC().Truncate(time.Second),
-		Summary:  Summarize(findings),
+		Summary:  Summarize(result.Findings),
 		Findings: []Finding{}, Suppressed: []Finding{},
-		Skipped: Skips(inv),
+		Skipped: Skips(result.Inventory),
 	}
 }
 
@@ -153,7 +164,7 @@ func describe(inv *fixes.Inventory, f *fixes.Finding) Finding {
 		Fingerprint: f.Fingerprint, Rule: f.Rule.ID, Category: f.Rule.Category,
 		Severity: f.Severity, Threats: f.Threats, Object: ObjectOf(f.Object),
 		Path: f.Path, Message: f.Message, Evidence: orEmpty(f.Evidence), ManagedBy: f.ManagedBy,
-		References: []Reference{}, Alternatives: []Fix{},
+		References: []Reference{}, Alternatives: []Fix{}, Note: f.Note,
 	}
 	if at, ok := inv.Position(f.Object); ok {
 		out.Source = &Source{at.File, at.Line}
@@ -169,6 +180,12 @@ func describe(inv *fixes.Inventory, f *fixes.Finding) Finding {
 			out.Alternatives = append(out.Alternatives, fix)
 		}
 	}
+	return out
+}
+
+func describeSuppressed(inv *fixes.Inventory, s *fixes.Suppressed) Finding {
+	out := describe(inv, s.Finding)
+	out.IgnoredBy, out.Reason, out.Expires = s.By.At, s.By.Reason, s.By.Until()
 	return out
 }
 
@@ -194,12 +211,12 @@ func orEmpty(s []string) []string {
 
 // JSON writes the report of a scan as JSON, a line for each finding. It holds
 // no more than one of them at a time: a large cluster has tens of thousands.
-func JSON(w io.Writer, context string, at time.Time, inv *fixes.Inventory, findings []*fixes.Finding) error {
-	text, err := json.Marshal(head(context, at, inv, findings))
+func JSON(w io.Writer, context string, at time.Time, result *fixes.Result) error {
+	text, err := json.Marshal(head(context, at, result))
 	if err != nil {
 		return err
 	}
-	const empty = `"findings":[]`
+	const empty = `"findings":[],"suppressed":[]`
 	before, after, ok := bytes.Cut(text, []byte(empty))
 	if !ok {
 		return errors.New("the report's head has no findings to fill in")
@@ -207,16 +224,28 @@ func JSON(w io.Writer, context string, at time.Time, inv *fixes.Inventory, findi
 	out := bufio.NewWriterSize(w, 1<<16) // keeps its first error for Flush
 	enc := json.NewEncoder(out)          // ends each value with a newline
 	enc.SetEscapeHTML(false)
-	_, _ = fmt.Fprintf(out, `%s"findings":[`, before)
-	for i, f := range findings {
-		if i > 0 {
-			_ = out.WriteByte(',')
+	list := func(name string, n int, item func(i int) Finding) error {
+		_, _ = fmt.Fprintf(out, `"%s":[`, name)
+		for i := range n {
+			if i > 0 {
+				_ = out.WriteByte(',')
+			}
+			if err := enc.Encode(item(i)); err != nil {
+				return err
+			}
 		}
-		if err := enc.Encode(describe(inv, f)); err != nil {
-			return err
-		}
+		return out.WriteByte(']')
 	}
-	_, _ = fmt.Fprintf(out, "]%s\n", after)
+	_, _ = out.Write(before)
+	if err := list("findings", len(result.Findings), func(i int) Finding { return describe(result.Inventory, result.Findings[i]) }); err != nil {
+		return err
+	}
+	_ = out.WriteByte(',')
+	err = list("suppressed", len(result.Suppressed), func(i int) Finding { return describeSuppressed(result.Inventory, &result.Suppressed[i]) })
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "%s\n", after)
 	return out.Flush()
 }
 

@@ -31,10 +31,10 @@ func TestJSON(t *testing.T) {
 	result := demo(t)
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	var out bytes.Buffer
-	if err := report.JSON(&out, "prod", at, result.Inventory, result.Findings); err != nil {
+	if err := report.JSON(&out, "prod", at, result); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := json.Marshal(report.New("prod", at, result.Inventory, result.Findings))
+	whole, err := json.Marshal(report.New("prod", at, result))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	var none bytes.Buffer
-	if err := report.JSON(&none, "prod", at, fixes.NewInventory(), nil); err != nil || !json.Valid(none.Bytes()) {
+	if err := report.JSON(&none, "prod", at, &fixes.Result{Inventory: fixes.NewInventory()}); err != nil || !json.Valid(none.Bytes()) {
 		t.Errorf("without findings: %v\n%s", err, none.Bytes())
 	}
 }

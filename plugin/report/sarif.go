@@ -25,8 +25,9 @@ const fingerprintName = "kubectlHarden/v1"
 // 2.1.0 (OASIS), which code hosts show beside the changed lines. An object of
 // a cluster has no file: its place is written as one
 // ("cluster/shop/deployment.apps/web"), since viewers leave out results
-// without.
-func SARIF(w io.Writer, version string, inv *fixes.Inventory, rules []*fixes.Rule, findings []*fixes.Finding) error {
+// without. What is ignored is among the results, and said to be suppressed.
+func SARIF(w io.Writer, version string, rules []*fixes.Rule, result *fixes.Result) error {
+	inv := result.Inventory
 	run := sarif.NewRunWithInformationURI("kubectl-harden", homepage)
 	run.Tool.Driver.Version = &version
 	index := map[string]int{}
@@ -34,14 +35,22 @@ func SARIF(w io.Writer, version string, inv *fixes.Inventory, rules []*fixes.Rul
 		index[r.ID] = len(run.Tool.Driver.Rules)
 		run.Tool.Driver.AddRule(sarifRule(r))
 	}
-	for _, f := range findings {
-		result := sarif.NewRuleResult(f.Rule.ID).WithRuleIndex(index[f.Rule.ID]).
+	add := func(f *fixes.Finding) *sarif.Result {
+		r := sarif.NewRuleResult(f.Rule.ID).WithRuleIndex(index[f.Rule.ID]).
 			WithLevel(sarifLevel(f.Severity)).
 			WithMessage(sarif.NewTextMessage(sarifMessage(f))).
 			WithPartialFingerprints(map[string]string{fingerprintName: f.Fingerprint})
-		result.AddLocation(sarifLocation(inv, f))
-		result.WithProperties(sarif.NewPropertyBag().Add("severity", f.Severity.String()))
-		run.AddResult(result)
+		r.AddLocation(sarifLocation(inv, f))
+		r.WithProperties(sarif.NewPropertyBag().Add("severity", f.Severity.String()))
+		run.AddResult(r)
+		return r
+	}
+	for _, f := range result.Findings {
+		add(f)
+	}
+	for _, s := range result.Suppressed {
+		add(s.Finding).AddSuppression(sarif.NewSuppression().WithKind("external").WithStatus("accepted").
+			WithJustification(fmt.Sprintf("%s (%s, until %s)", s.By.Reason, s.By.At, s.By.Until())))
 	}
 	done := sarif.NewInvocation().WithExecutionSuccessful(true)
 	for _, s := range inv.Skips() {
@@ -77,6 +86,9 @@ func sarifMessage(f *fixes.Finding) string {
 	text := f.Object.String() + ": " + f.Message
 	if fix := f.Fix(); fix != nil {
 		text += fmt.Sprintf(" Fix (%s): %s.", fix.Confidence, strings.TrimSuffix(fix.Title, "."))
+	}
+	if f.Note != "" {
+		text += " Note: " + f.Note + "."
 	}
 	return fixes.Clean(text)
 }

@@ -56,7 +56,29 @@ func (t Table) group(w io.Writer, group []*fixes.Finding) error {
 			}
 			columns = append(columns, f.Path, strings.Join(threats, ","), orDash(f.ManagedBy), f.Fingerprint)
 		}
-		columns = append(columns, f.Message)
+		message := f.Message
+		if f.Note != "" {
+			message += " (" + f.Note + ")"
+		}
+		columns = append(columns, message)
+		fmt.Fprintln(tab, strings.Join(columns, "\t"))
+	}
+	if err := tab.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// Ignored writes what is ignored, and by which ignore.
+func (t Table) Ignored(w io.Writer, list []fixes.Suppressed) error {
+	if len(list) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, t.bold("IGNORED"))
+	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, s := range list {
+		columns := []string{"  " + fixes.Clean(s.Object.NamespacedName()), s.Object.Kind.Name, s.Rule.ID, s.Severity.String(), s.By.Until(), s.By.At, s.By.Reason}
 		fmt.Fprintln(tab, strings.Join(columns, "\t"))
 	}
 	if err := tab.Flush(); err != nil {
