@@ -14,7 +14,7 @@ import (
 )
 
 func (o *Options) runner() *runner {
-	return &runner{IOStreams: o.IOStreams, cluster: o.cluster, settings: o.Settings, yes: o.Yes}
+	return &runner{IOStreams: o.IOStreams, cluster: o.cluster, settings: o.Settings, guard: o.guard, yes: o.Yes}
 }
 
 // replans bounds how often a plan is made anew since objects have changed.
@@ -23,7 +23,7 @@ const replans = 3
 // apply plans the fixes, asks, and makes them.
 func (o *Options) apply(ctx context.Context) error {
 	r := o.runner()
-	if err := r.canAsk("--fix"); err != nil {
+	if err := r.mayWrite("--fix"); err != nil {
 		return err
 	}
 	a, err := r.applier(ctx)
@@ -76,7 +76,7 @@ func (o *Options) applyPlanned(ctx context.Context, r *runner, a *apply.Applier,
 		o.sayPlan(plan, result)
 	}
 	o.sayLimits(plan)
-	yes, err := r.ask(ctx, fmt.Sprintf("Apply %s to %s?", report.Count(len(plan.Changes), "change"), r.where()))
+	yes, err := r.agree(ctx, fmt.Sprintf("Apply %s to %s?", report.Count(len(plan.Changes), "change"), r.where()), len(plan.Changes))
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (d *decisionList) get() []fixes.Decision {
 func (d *decisionList) put(list []fixes.Decision) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.list = list
+	d.list, d.checked = list, true // what is not of flags is no typing error
 }
 
 // check fails when a decision of a flag is about something that the first scan

@@ -57,6 +57,8 @@ type Flags struct {
 	Access         accessFlags
 	Flows          flowFlags
 	Config         configFlags
+	ReadOnly       bool
+	Fresh          bool
 }
 
 // NewFlags returns the flags' defaults.
@@ -142,6 +144,10 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 			fs.BoolVar(&f.CanaryCronJobs, "canary-cronjobs", false, "With --canary: try CronJobs too, whose copies do their job at each try.")
 			f.Apply.addTo(fs)
 		}),
+		set("Terminal UI", func(fs *pflag.FlagSet) {
+			addReadOnly(fs, &f.ReadOnly)
+			fs.BoolVar(&f.Fresh, "fresh", false, "Do not offer to go on with what an earlier session has staged.")
+		}),
 		set("Connection, as in kubectl", f.Connection.AddFlags),
 	)
 }
@@ -193,7 +199,9 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 	o := &Options{
 		IOStreams: streams, connection: f.Connection, Now: time.Now,
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
-		Yes: f.Yes, Managed: f.IncludeManaged,
+		Yes: f.Yes, Managed: f.IncludeManaged, ReadOnly: f.ReadOnly, Fresh: f.Fresh,
+		asking: slices.Concat(f.Rules, []string{"skip"}, f.Skip, []string{"category"}, f.Categories, []string{"threat"}, f.Threats,
+			[]string{"severity", f.Severity, "selector", f.Selector}),
 	}
 	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set, f.Config.set}
 	for _, step := range steps {
@@ -293,6 +301,8 @@ func (f *Flags) setFix(o *Options) error {
 		return unknown("--dry-run mode", f.DryRun, modes)
 	case f.DryRun != dryRunNone && !f.Fix:
 		return errors.New("--dry-run goes with --fix")
+	case f.ReadOnly && f.Fix && f.DryRun == dryRunNone:
+		return errors.New("--fix writes to the cluster, and --readonly was given: add --dry-run to see what it would do")
 	case f.Yes && !f.Fix:
 		return errors.New("--yes goes with --fix")
 	case f.OutputDir != "" && (!f.Fix || f.DryRun == dryRunNone):

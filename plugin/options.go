@@ -46,6 +46,9 @@ type Options struct {
 	DryRun     string
 	Confidence fixes.Confidence
 	Yes        bool
+	// ReadOnly: nothing is written to the cluster. Fresh: what an earlier session
+	// has staged is not offered.
+	ReadOnly, Fresh bool
 	// Settings say how fixes are applied.
 	Settings journal.Settings
 	// Managed makes fixes of objects that something else manages too.
@@ -79,6 +82,13 @@ type Options struct {
 	// config is what the user's file says; nil where it does not matter.
 	config *configFile
 
+	// configured is what the configuration says of keys and of contexts, and
+	// guard what follows of it for the one that is scanned.
+	configured *settings
+	guard      guard
+	// asking is what of the command line says which findings are looked at.
+	asking []string
+
 	// flowFiles are files of observed connections.
 	flowFiles []string
 
@@ -90,7 +100,8 @@ type Options struct {
 
 // Run does what the options say.
 func (o *Options) Run(ctx context.Context) error {
-	if err := o.config.load(); err != nil {
+	var err error
+	if o.configured, err = o.config.settings(); err != nil {
 		return err
 	}
 	if err := o.connect(); err != nil {
@@ -149,6 +160,7 @@ func (o *Options) connect() error {
 	if o.Namespace != "" {
 		o.Scope = "namespace " + o.Namespace
 	}
+	o.guard = o.configured.guard(c.context, o.ReadOnly)
 	o.source = &source.Cluster{Client: c.Client, Namespace: o.Namespace, Home: c.home, Recreate: o.Recreate}
 	return nil
 }

@@ -35,7 +35,7 @@ func (f *runFlags) resume(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.canAsk("resume"); err != nil {
+	if err := r.mayWrite("resume"); err != nil {
 		return err
 	}
 	a, err := r.applier(ctx)
@@ -64,8 +64,8 @@ func (f *runFlags) resume(ctx context.Context, args []string) (err error) {
 	if err := r.show(rest); err != nil {
 		return err
 	}
-	yes, err := r.ask(ctx, fmt.Sprintf("Go on with run %d: %d of %s are to be made on %s?",
-		run.ID(), len(rest.Changes), report.Count(len(run.Plan.Changes), "change"), r.where()))
+	yes, err := r.agree(ctx, fmt.Sprintf("Go on with run %d: %d of %s are to be made on %s?",
+		run.ID(), len(rest.Changes), report.Count(len(run.Plan.Changes), "change"), r.where()), len(rest.Changes))
 	if err != nil {
 		return err
 	}

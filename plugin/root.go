@@ -102,6 +102,7 @@ export it. Elsewhere they are printed.`,
 		newIgnoreCommand(streams),
 		newRulesCommand(streams),
 		newExplainCommand(streams),
+		newKeysCommand(streams),
 		newVersionCommand(streams),
 		newCompletionCommand(streams),
 	)

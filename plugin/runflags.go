@@ -71,6 +71,8 @@ type runFlags struct {
 	connection *genericclioptions.ConfigFlags
 	apply      applyFlags
 	yes        bool
+	readOnly   bool
+	config     configFlags
 }
 
 func newRunFlags(streams genericiooptions.IOStreams) *runFlags {
@@ -85,6 +87,8 @@ func (f *runFlags) addTo(cmd *cobra.Command, own func(*pflag.FlagSet)) []flagGro
 				f.apply.addTo(fs)
 			}
 			fs.BoolVarP(&f.yes, "yes", "y", false, "Answer yes to every question.")
+			addReadOnly(fs, &f.readOnly)
+			f.config.addTo(fs)
 		}),
 		flagGroupOf("Connection, as in kubectl", f.connection.AddFlags),
 	)
@@ -99,7 +103,11 @@ func (f *runFlags) runner() (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &runner{IOStreams: f.streams, cluster: c, settings: settings, yes: f.yes}, nil
+	s, err := (&configFile{named: f.config.Path}).settings()
+	if err != nil {
+		return nil, err
+	}
+	return &runner{IOStreams: f.streams, cluster: c, settings: settings, guard: s.guard(c.context, f.readOnly), yes: f.yes}, nil
 }
 
 // oneRun takes the number of a run, or nothing.

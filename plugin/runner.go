@@ -24,6 +24,7 @@ type runner struct {
 	genericiooptions.IOStreams
 	cluster  *connection
 	settings journal.Settings
+	guard    guard
 	yes      bool
 }
 
@@ -62,21 +63,28 @@ func (r *runner) canAsk(what string) error {
 
 // ask reads a yes or a no. Anything but a yes is a no.
 func (r *runner) ask(ctx context.Context, question string) (bool, error) {
+	answer, err := r.answer(ctx, question+" [y/N] ")
+	answer = strings.ToLower(answer)
+	return r.yes || answer == "y" || answer == "yes", err
+}
+
+// answer asks, and reads a line. Nothing is asked of who answers yes to all.
+func (r *runner) answer(ctx context.Context, question string) (string, error) {
 	if r.yes {
-		return true, nil
+		return "", nil
 	}
-	fmt.Fprintf(r.ErrOut, "%s [y/N] ", fixes.Clean(question))
+	fmt.Fprint(r.ErrOut, fixes.Clean(question))
 	answer := make(chan string, 1)
 	go func() { // ends with the process if nobody answers: a read cannot be called off
 		line, _ := bufio.NewReader(r.In).ReadString('\n')
-		answer <- strings.ToLower(strings.TrimSpace(line))
+		answer <- strings.TrimSpace(line)
 	}()
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(r.ErrOut)
-		return false, ctx.Err()
+		return "", ctx.Err()
 	case a := <-answer:
-		return a == "y" || a == "yes", nil
+		return a, nil
 	}
 }
 

@@ -25,17 +25,24 @@ func (o *Options) runTUI(ctx context.Context) error {
 		Export:  o.exportPlan,
 		Command: o.command,
 		Decide:  o.decisions.put, NetworkCommand: o.networkCommand,
+		Keys:    o.configured.bound(),
 		NoColor: !color(o.Out),
 		ASCII:   asciiLocale(),
 	}
+	k := o.keeper()
+	k.addTo(&session)
 	switch {
 	case o.cluster != nil:
 		runs := &sessionRuns{o: o}
 		session.WaveSize = o.Settings.WaveSize
 		session.Check, session.Apply, session.CanaryRisks = runs.check, runs.apply, runs.canaryRisks
+		session.Runs, session.RunCommand = runs.list, o.runCommand
 		session.PlanUndo, session.Undo = runs.planUndo, runs.undo
-		session.Scan = runs.scan
 		session.Annotate = o.annotateCommand
+		session.PlanResume, session.Resume = runs.planResume, runs.resume
+		session.Scan, session.FixCommand = runs.scan, runs.fixCommand
+		session.Production, session.ConfirmAbove = o.guard.isProduction(o.Context), o.guard.confirmAbove
+		session.WhyReadOnly = o.guard.whyReadOnly
 	case o.Context == "demo":
 		session.WhyNoApply = "the demo is not a cluster that could be changed"
 	default:
@@ -46,6 +53,7 @@ func (o *Options) runTUI(ctx context.Context) error {
 		session.EndIgnore = o.config.remove
 	}
 	err := tui.Run(ctx, session, o.In, o.Out)
+	k.tell(o.ErrOut)
 	if errors.Is(err, tui.ErrInterrupted) {
 		return errors.Join(context.Canceled, err)
 	}

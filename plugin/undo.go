@@ -57,7 +57,7 @@ func (f *runFlags) undo(ctx context.Context, args []string, only func(fixes.Ref)
 		return err
 	}
 	if !dryRun {
-		if err := r.canAsk("undo"); err != nil {
+		if err := r.mayWrite("undo"); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (f *runFlags) undo(ctx context.Context, args []string, only func(fixes.Ref)
 		fmt.Fprintf(r.ErrOut, "%s would take back run %d.\n", report.Count(len(plan.Changes), "change"), n)
 		return nil
 	}
-	yes, err := r.ask(ctx, fmt.Sprintf("Take back run %d: %s on %s?", n, report.Count(len(plan.Changes), "change"), r.where()))
+	yes, err := r.agree(ctx, fmt.Sprintf("Take back run %d: %s on %s?", n, report.Count(len(plan.Changes), "change"), r.where()), len(plan.Changes))
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ const (
 	applyScreen
 	namespacesScreen
 	matrixScreen
+	historyScreen
 )
 
 // app is the one model of the program.
@@ -46,8 +47,9 @@ type app struct {
 	list     *list
 	dec      decisions
 	ignored  ignored
-	kept     map[string]string // fixes staged before the scan that runs
-	cursorAt string            // the finding under the cursor before it
+	kept     map[string]Staged // by finding: fixes staged before the scan that runs
+	keeper   keeper
+	cursorAt string // the finding under the cursor before it
 	detail   detail
 	previews previews
 	context  int // index in contexts
@@ -56,12 +58,17 @@ type app struct {
 	plan   planView
 	canary bool // asked for; the plan may have nothing to try
 	apply  applyView
+	// planning is that of an undo, or of going on with a run.
+	planning planning
+	history  historyView
 	// applied is set when the findings are older than what was written.
 	applied bool
 	// saved is the version of the decisions that were applied or exported.
 	saved int
+	// made is the version of those that were applied.
+	made int
 
-	keys        map[screen][]binding
+	keys        keyMap
 	interrupted bool
 }
 
@@ -84,27 +91,26 @@ type notice struct {
 func newApp(ctx context.Context, s Session, o options) *app {
 	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
 	s.IgnoreFile, s.WhyNoIgnore = fixes.Clean(s.IgnoreFile), fixes.Clean(s.WhyNoIgnore)
-	a := &app{session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList()}
+	s.WhyReadOnly = fixes.Clean(s.WhyReadOnly)
+	s.readOnly()
+	a := &app{session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList(), kept: map[string]Staged{}}
 	if s.ASCII {
 		a.glyphs = asciiGlyphs
 	}
 	a.list.renew()
 	a.plan.outline, a.apply.outline = &outline{}, &outline{}
-	a.keys = map[screen][]binding{
-		findingsScreen: findingsKeys(),
-		planScreen:     planKeys(),
-		applyScreen:    applyKeys(),
-
-		namespacesScreen: namespacesKeys(),
-		matrixScreen:     matrixKeys(),
-	}
+	a.keys = newKeyMap(s.Keys)
 	return a
 }
 
 func (a *app) say(t tone, text string) { a.notice = notice{t, text} }
 
-// Init begins the first scan.
-func (a *app) Init() tea.Cmd { return a.startScan() }
+// Init begins the first scan, and says what there is to say before it.
+func (a *app) Init() tea.Cmd {
+	a.offerKept()
+	a.showNotices()
+	return a.startScan()
+}
 
 // Update takes a message in, measures the screen anew, and asks for what the
 // screen lacks.
@@ -112,7 +118,7 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := a.take(msg)
 	a.leaveBehind()
 	a.measure()
-	return a, tea.Batch(cmd, a.lookUp(), a.lookUpNetwork())
+	return a, tea.Batch(cmd, a.lookUp(), a.lookUpNetwork(), a.keepSoon())
 }
 
 func (a *app) take(msg tea.Msg) tea.Cmd {
@@ -149,19 +155,24 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 		return a.onApplyReport(msg)
 	case applyDone:
 		a.onApplyDone(msg)
-	case undoPlanned:
-		a.onUndoPlanned(msg)
+	case runPlanned:
+		a.onRunPlanned(msg)
+	case runsRead:
+		a.onRunsRead(msg)
+	case keepDue:
+		return a.onKeepDue()
+	case keepDone:
+		a.onKeepDone(msg)
 	}
 	return nil
 }
 
 func (a *app) onKey(msg tea.KeyPressMsg) tea.Cmd {
 	key := msg.String()
-	if key == "ctrl+c" {
-		a.interrupted = true
-		return tea.Quit
+	if key == interruptKey {
+		return a.interrupt()
 	}
-	if key == "ctrl+z" && !a.apply.running { // an apply must not stand still
+	if key == suspendKey && !a.apply.running { // an apply must not stand still
 		return tea.Suspend
 	}
 	a.notice = notice{}
@@ -201,8 +212,8 @@ func (a *app) leaveBehind() {
 	if a.screen != planScreen {
 		a.plan.check.leave()
 	}
-	if a.screen != applyScreen {
-		a.apply.undoing.drop()
+	if a.screen != applyScreen && a.screen != historyScreen {
+		a.planning.drop()
 	}
 }
 
@@ -225,6 +236,8 @@ func (a *app) measure() {
 		a.measureNamespaces()
 	case matrixScreen:
 		a.measureMatrix()
+	case historyScreen:
+		a.measureHistory()
 	}
 }
 
@@ -238,7 +251,7 @@ func (a *app) View() tea.View {
 
 // busy reports whether something goes on that takes time.
 func (a *app) busy() bool {
-	return a.scan.running || a.net.making || a.plan.composing || a.plan.check.running || a.apply.running || a.apply.undoing.cancel != nil
+	return a.scan.running || a.net.making || a.plan.composing || a.plan.check.running || a.apply.running || a.planning.running() || a.history.reading
 }
 
 type tick struct{}

@@ -73,21 +73,6 @@ func TestFilterLimitsWhatIsStaged(t *testing.T) {
 	d.press("/").write("env").press("enter", "U").has("2 staged", "unstaged 2 in the filter")
 }
 
-func TestEscNeverQuits(t *testing.T) {
-	d := scanned(t, shopSession(t), 100, 30).press("S", "p", "enter", "?")
-	for range 10 {
-		_, cmd := d.Update(keyPress("esc"))
-		if cmd != nil {
-			if _, quits := cmd().(tea.QuitMsg); quits {
-				t.Fatal("esc quits")
-			}
-		}
-	}
-	if d.screen != findingsScreen {
-		t.Errorf("esc leads to %v", d.screen)
-	}
-}
-
 // quits reports whether a key ends the program.
 func quits(d *driver, key string) bool {
 	_, cmd := d.Update(keyPress(key))
@@ -120,7 +105,30 @@ func TestQuitAsksWhenSomethingIsStaged(t *testing.T) {
 		t.Error("q forgets what was staged after the export")
 	}
 	if !quits(d, "ctrl+c") || !d.interrupted {
-		t.Error("ctrl+c does not quit")
+		t.Error("ctrl+c does not quit at once when it is asked already")
+	}
+}
+
+// TestCtrlCAsksFirst demands that ctrl+c ends nothing with work staged, from
+// wherever it comes, and that what was there comes back.
+func TestCtrlCAsksFirst(t *testing.T) {
+	d := scanned(t, shopSession(t), 100, 30)
+	if !quits(d, "ctrl+c") || !d.interrupted {
+		t.Error("ctrl+c does not quit with nothing staged")
+	}
+	d = scanned(t, shopSession(t), 100, 30).press("S", "e")
+	if quits(d, "ctrl+c") || d.interrupted {
+		t.Error("ctrl+c forgets what is staged")
+	}
+	d.has("Quit?", "4 fixes staged", "ctrl+c at once").press("esc").has("Export the plan").press("esc", "/").write("web")
+	if quits(d, "ctrl+c") || !quits(d, "y") || d.interrupted {
+		t.Error("y does not quit as it does after q")
+	}
+	if quits(d, "ctrl+c") || quits(d, "esc") || !strings.Contains(d.screenText(), "/ web") {
+		t.Errorf("esc does not go back to the filter:\n%s", d.screenText())
+	}
+	if quits(d, "ctrl+c") || !quits(d, "ctrl+c") || !d.interrupted {
+		t.Error("ctrl+c, twice, does not quit at once")
 	}
 }
 

@@ -15,6 +15,8 @@ type applyView struct {
 	progress
 	number  int
 	undo    bool // it takes back another
+	resumed bool // it goes on with one that did not come to its end
+	run     int  // the run that it takes back or goes on with, or 0
 	plan    *fixes.Plan
 	running bool
 	feed    *feed[fixes.Outcome]
@@ -27,8 +29,7 @@ type applyView struct {
 	now     time.Time // when the screen was measured
 	took    time.Duration
 	err     error
-	version int // of the decisions that the plan was made from
-	undoing undoing
+	version int    // of the decisions that the plan was made from
 	result  result // once it has ended
 }
 
@@ -40,10 +41,6 @@ const (
 	afterWave
 	atOnce
 )
-
-// manyObjects is the number of changes from which on the name of the cluster
-// has to be typed.
-const manyObjects = 20
 
 func (a *app) noCluster() string {
 	if a.session.WhyNoApply != "" {
@@ -99,12 +96,8 @@ func (a *app) askApply() {
 	}
 	c.text = append(c.text, a.askedText()...)
 	c.text = append(c.text, a.canaryText()...)
-	if len(plan.Changes) > manyObjects {
-		c.word = a.session.Context
-		if c.word == "" {
-			c.word = "apply"
-		}
-	}
+	a.sayFixCommand(c)
+	a.guard(c, "apply", len(plan.Changes))
 	a.overlay = c
 }
 
@@ -144,7 +137,7 @@ func (a *app) startApply() tea.Cmd {
 func (a *app) write(do func(context.Context, *fixes.Plan, ApplyOptions, func(fixes.Outcome)) error, v applyView, canary bool) tea.Cmd {
 	f := newFeed[fixes.Outcome](a.ctx)
 	v.number, v.running, v.feed, v.follow = a.apply.number+1, true, f, true
-	v.stop, v.started, v.undoing.number = make(chan struct{}), a.opts.now(), a.apply.undoing.number
+	v.stop, v.started = make(chan struct{}), a.opts.now()
 	a.apply, a.screen, a.inDetail = v, applyScreen, false
 	a.applied = true
 	number, plan, jobs := v.number, v.plan, &a.jobs
@@ -199,8 +192,9 @@ func (a *app) onApplyDone(msg applyDone) {
 	v.giveUp(now)
 	v.result = a.sumUp()
 	a.overlay, a.notice = nil, notice{} // a question whether to stop has no point any more
-	if msg.err == nil && !v.undo {
+	if msg.err == nil && !v.undo && !v.resumed {
 		a.saved, a.net.saved = v.version, a.net.version
+		a.made, a.net.written = v.version, a.net.version
 	}
 	r := v.rows[v.scroll.cursor]
 	switch worst, found := v.worst(); {
@@ -218,26 +212,27 @@ func applyKeys() []binding {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	list := []binding{
-		{keys: []string{"u"}, short: "undo", help: "undo what was applied", group: toAct,
-			off: (*app).cannotUndo, run: (*app).planUndo},
-		{keys: []string{"r"}, short: "scan again", help: "scan again, to see what is left", group: toAct,
+		{action: "apply.undo", keys: []string{"u"}, short: "undo", help: "undo what was applied", group: toAct, asks: "y",
+			off: (*app).cannotUndo, run: (*app).undoApplied},
+		{action: "apply.scan", keys: []string{"r"}, short: "scan again", help: "scan again, to see what is left", group: toAct,
 			off: running, run: func(a *app) tea.Cmd {
 				a.screen, a.inDetail = findingsScreen, false
 				return a.startScan()
 			}},
-		{keys: []string{"s"}, short: "stop", help: "stop, after the wave under way or at once", group: toAct,
+		{action: "apply.stop", keys: []string{"s"}, short: "stop", help: "stop, after the wave under way or at once", group: toAct, asks: "y x",
 			off: (*app).cannotStop, run: do((*app).askStop)},
-		{keys: []string{"esc"}, short: "findings", help: "back to the findings; a comes here again", group: toMove,
+		{action: "apply.back", keys: []string{"esc"}, short: "findings", help: "back to the findings; a comes here again", group: toMove,
 			off: func(a *app) string {
 				return when(a.apply.running && !a.inDetail, "the plan is being "+a.apply.doing()+"; s stops it")
 			},
 			run: do((*app).leaveApply)},
-		{keys: []string{"n"}, help: "to the next change that went wrong", group: toMove,
+		historyKey(),
+		{action: "apply.nextWrong", keys: []string{"n"}, help: "to the next change that went wrong", group: toMove,
 			off: func(a *app) string { return when(a.apply.counts.wrong() == 0, "nothing went wrong") },
 			run: do((*app).nextWrong)},
-		{keys: []string{"enter", "right", "l"}, label: "enter", help: "to the details", group: toMove,
+		{action: "apply.details", keys: []string{"enter", "right", "l"}, help: "to the details", group: toMove,
 			run: do(func(a *app) { a.inDetail = true })},
-		{keys: []string{"left", "h"}, label: "left, h", help: "back to the list", group: toMove,
+		{action: "apply.list", keys: []string{"left", "h"}, label: "left, h", help: "back to the list", group: toMove,
 			run: do(func(a *app) { a.inDetail = false })},
 	}
 	return append(append(moves(), list...), leave()...)

@@ -161,8 +161,12 @@ func TestQuitDuringAnApply(t *testing.T) {
 		t.Error("y does not stop and quit")
 	}
 	d = planned(t, shopSession(t), 120, 40).underWay(rollingOut...)
-	if !quits(d, "ctrl+c") {
-		t.Error("ctrl+c does not quit")
+	if quits(d, "ctrl+c") || d.apply.feed.ctx.Err() != nil {
+		t.Fatal("ctrl+c stops without asking")
+	}
+	d.has("Stop, and quit?")
+	if !quits(d, "ctrl+c") || d.apply.feed.ctx.Err() == nil {
+		t.Error("ctrl+c, twice, does not stop and quit")
 	}
 }
 
@@ -185,13 +189,13 @@ func TestUndoIsKeptInReach(t *testing.T) {
 
 func TestUndoThatCannotBe(t *testing.T) {
 	s := shopSession(t)
-	s.PlanUndo = func(context.Context) (*fixes.Plan, []string, error) {
-		return nil, nil, errors.New("no journal\x1b[31m")
+	s.PlanUndo = func(context.Context, int) (RunPlan, error) {
+		return RunPlan{}, errors.New("no journal\x1b[31m")
 	}
 	planned(t, s, 120, 40).press("a", "y", "u").has("The undo could not be planned", `no journal\x1b[31m`)
 	s = shopSession(t)
-	s.PlanUndo = func(context.Context) (*fixes.Plan, []string, error) {
-		return &fixes.Plan{}, []string{"a: changed"}, nil
+	s.PlanUndo = func(context.Context, int) (RunPlan, error) {
+		return RunPlan{Plan: &fixes.Plan{}, Left: []string{"a: changed"}}, nil
 	}
 	planned(t, s, 120, 40).press("a", "y", "u").has("Nothing to undo", "- a: changed")
 	s = shopSession(t)
@@ -211,7 +215,7 @@ func TestUndoThatCannotBe(t *testing.T) {
 func TestUndoIsNotAskedIntoAnotherQuestion(t *testing.T) {
 	ready := func() (*driver, tea.Msg) {
 		d := planned(t, shopSession(t), 120, 40).press("a", "y")
-		return d, d.planUndo()()
+		return d, d.undoApplied()()
 	}
 	d, msg := ready()
 	d.press("u").has("the undo is being planned").press("?").Update(msg)
@@ -222,7 +226,7 @@ func TestUndoIsNotAskedIntoAnotherQuestion(t *testing.T) {
 	d.hasNot("Undo in prod?")
 	d, msg = ready()
 	d.press("esc", "a")
-	d.planUndo()
+	d.undoApplied()
 	d.Update(msg) // of the one that was dropped
 	d.hasNot("Undo in prod?").has("planning the undo")
 }
@@ -230,7 +234,7 @@ func TestUndoIsNotAskedIntoAnotherQuestion(t *testing.T) {
 func TestUndoThatFails(t *testing.T) {
 	s := shopSession(t)
 	failed := errors.New("the plan was applied in part")
-	s.Undo = scripted(failed, say{change: 0, state: fixes.Applied}, say{change: 1, state: fixes.Failed, detail: "no"})
+	s.Undo = ofRun(scripted(failed, say{change: 0, state: fixes.Applied}, say{change: 1, state: fixes.Failed, detail: "no"}))
 	d := planned(t, s, 120, 40).press("a", "y", "u", "y").has("not all undone: NetworkPolicy pay/default-deny failed", "1 undone", "5 not attempted")
 	if !errors.Is(d.jobs.err(), failed) {
 		t.Errorf("quitting returns %v", d.jobs.err())

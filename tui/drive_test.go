@@ -16,6 +16,7 @@ type driver struct {
 	testing.TB
 	*app
 	clock time.Time
+	quit  bool // the program has ended
 }
 
 func newDriver(t testing.TB, s Session, w, h int) *driver {
@@ -42,7 +43,9 @@ func (d *driver) run(cmd tea.Cmd) {
 		return
 	}
 	switch msg := cmd().(type) {
-	case nil, tea.QuitMsg:
+	case nil:
+	case tea.QuitMsg:
+		d.quit = true
 	case tea.BatchMsg:
 		for _, c := range msg {
 			d.run(c)

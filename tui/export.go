@@ -25,7 +25,7 @@ func (a *app) cannotExport() string {
 func (a *app) askExport() {
 	a.overlay = &prompt{
 		title: "Export the plan", text: "Write the changes of " + plural(a.dec.count, "staged fix", "staged fixes") + " to this folder:",
-		verb: "export", line: newInput(defaultFolder),
+		verb: "export", line: newInput(defaultFolder), below: (*app).fixCommand,
 		enter: func(a *app, dir string) tea.Cmd {
 			a.say(info, "exporting to "+dir)
 			return a.compose(func(a *app) tea.Cmd { return a.export(dir) })

@@ -11,22 +11,31 @@ import (
 // binding is one thing that keys do. It is the one source of what is handled,
 // what the footer and the help say, and why it does not go right now.
 type binding struct {
-	keys []string // as Bubble Tea names them
+	// action is the name by which the keys are configured; it is a contract.
+	action string
+	keys   []string // as Bubble Tea names them
 	// label is how the keys are written for people; it is the first key where
 	// it is empty.
 	label string
 	// short is said in the footer; it is not there when that is empty.
 	short string
-	// help is said in the help, below the heading group.
-	help, group string
+	// help is said in the help, below the heading group; aside with it, while the
+	// keys are those that the program comes with.
+	help, group, aside string
+	// asks has the keys that answer the question which comes before it is done.
+	// They may not be bound to it, nor may enter: what asks never answers.
+	asks string
 	// off says why the key does nothing now, or "". It may be nil.
 	off func(*app) string
 	run func(*app) tea.Cmd
 }
 
 func (b *binding) name() string {
-	if b.label != "" {
+	switch {
+	case b.label != "":
 		return b.label
+	case len(b.keys) == 0:
+		return ""
 	}
 	return b.keys[0]
 }
@@ -70,7 +79,7 @@ func (a *app) footer() string {
 	sep := "  "
 	for i := range a.keys[a.screen] {
 		b := &a.keys[a.screen][i]
-		if b.short == "" {
+		if b.short == "" || b.name() == "" {
 			continue
 		}
 		h := a.hint(b.name(), b.short)
@@ -101,33 +110,35 @@ const (
 // moves returns the bindings that every screen has for moving about.
 func moves() []binding {
 	// A pair of keys is told in one line of the help, which the first one has.
-	move := func(label, help string, by func(*app) int, keys ...string) binding {
-		return binding{keys: keys, label: label, help: help, group: toMove, run: func(a *app) tea.Cmd {
+	move := func(action, help string, by func(*app) int, keys ...string) binding {
+		return binding{action: action, keys: keys, help: help, group: toMove, run: func(a *app) tea.Cmd {
 			a.move(by(a))
 			return nil
 		}}
 	}
 	const far = 1 << 30
-	detail := func(label, help string, by int, keys ...string) binding {
-		return binding{keys: keys, label: label, help: help, group: toMove, run: func(a *app) tea.Cmd {
+	detail := func(action, help string, by int, keys ...string) binding {
+		return binding{action: action, keys: keys, help: help, group: toMove, run: func(a *app) tea.Cmd {
 			a.detailPager().by(by)
 			return nil
 		}}
 	}
-	return []binding{
-		move("j k", "down, up; so do the arrows", func(*app) int { return 1 }, "j", "down"),
-		move("", "", func(*app) int { return -1 }, "k", "up"),
-		move("^d ^u", "half a page down, up (ctrl+d, ctrl+u)", func(a *app) int { return a.half() }, "ctrl+d", "pgdown"),
-		move("", "", func(a *app) int { return -a.half() }, "ctrl+u", "pgup"),
-		move("g G", "to the top, to the end", func(*app) int { return -far }, "g", "home"),
-		move("", "", func(*app) int { return far }, "G", "end"),
-		detail("J K", "scroll the details down, up", 3, "J", "shift+down"),
-		detail("", "", -3, "K", "shift+up"),
-		{keys: []string{"tab", "shift+tab"}, label: "tab", help: "to the other pane", group: toMove, run: func(a *app) tea.Cmd {
+	list := []binding{
+		move("move.down", "down, up", func(*app) int { return 1 }, "j", "down"),
+		move("move.up", "", func(*app) int { return -1 }, "k", "up"),
+		move("move.halfDown", "half a page down, up", func(a *app) int { return a.half() }, "ctrl+d", "pgdown"),
+		move("move.halfUp", "", func(a *app) int { return -a.half() }, "ctrl+u", "pgup"),
+		move("move.top", "to the top, to the end", func(*app) int { return -far }, "g", "home"),
+		move("move.end", "", func(*app) int { return far }, "G", "end"),
+		detail("move.detailsDown", "scroll the details down, up", 3, "J", "shift+down"),
+		detail("move.detailsUp", "", -3, "K", "shift+up"),
+		{action: "move.pane", keys: []string{"tab", "shift+tab"}, help: "to the other pane", group: toMove, run: func(a *app) tea.Cmd {
 			a.inDetail = !a.inDetail
 			return nil
 		}},
 	}
+	list[0].aside, list[2].aside = "; so do the arrows", " (ctrl+d, ctrl+u)"
+	return list
 }
 
 // move moves the cursor, or scrolls the details when the keys go there.
@@ -161,6 +172,8 @@ func (a *app) scroller() *scroller {
 		return &a.net.spaces
 	case matrixScreen:
 		return a.net.scroller(a.lay)
+	case historyScreen:
+		return &a.history.scroll
 	}
 	return &a.list.scroll
 }
@@ -171,37 +184,11 @@ func (a *app) detailPager() *pager { return &a.detail.pager }
 // leave returns the bindings that end every screen's list.
 func leave() []binding {
 	return []binding{
-		{keys: []string{"?"}, help: "these keys", group: toLook, run: func(a *app) tea.Cmd {
+		{action: "app.help", keys: []string{"?"}, help: "these keys", group: toLook, run: func(a *app) tea.Cmd {
 			a.overlay = newHelp(a)
 			return nil
 		}},
-		{keys: []string{"q"}, help: "quit", group: toAct, run: (*app).quit},
-		{keys: []string{"ctrl+c"}, help: "quit at once", group: toAct, run: func(*app) tea.Cmd { return nil }},
+		{action: "app.quit", keys: []string{"q"}, help: "quit", group: toAct, asks: "y", run: (*app).quit},
+		{action: "app.interrupt", keys: []string{interruptKey}, help: "quit; asked twice, at once", group: toAct, run: (*app).interrupt},
 	}
-}
-
-// quit ends the program, asking first when something would be lost.
-func (a *app) quit() tea.Cmd {
-	if a.apply.running {
-		a.askToQuit()
-		return nil
-	}
-	if a.dec.count > 0 && a.dec.version != a.saved {
-		a.overlay = &confirm{
-			title: "Quit?",
-			text: []string{plural(a.dec.count, "fix", "fixes") + " staged, neither applied nor exported: quitting forgets " +
-				map[bool]string{true: "it", false: "them"}[a.dec.count == 1] + "."},
-			answers: []reply{{"y", "quit", func(*app) tea.Cmd { return tea.Quit }}},
-		}
-		return nil
-	}
-	if len(a.net.past) > 0 && a.net.version != a.net.saved && a.dec.count == 0 {
-		a.overlay = &confirm{
-			title:   "Quit?",
-			text:    []string{plural(len(a.net.decisions), "decision") + " about connections: quitting forgets them. y in the network copies the command line that has them."},
-			answers: []reply{{"y", "quit", func(*app) tea.Cmd { return tea.Quit }}},
-		}
-		return nil
-	}
-	return tea.Quit
 }

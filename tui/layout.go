@@ -119,6 +119,8 @@ func (a *app) lines() []string {
 		left, right, status = a.namespacesPanes()
 	case matrixScreen:
 		left, right, status = a.matrixPanes()
+	case historyScreen:
+		left, right, status = a.historyPanes()
 	}
 	left.focused, right.focused = !a.inDetail, a.inDetail
 	var out []string
@@ -275,6 +277,8 @@ func (a *app) header() string {
 		where, count = "network", ""
 	case matrixScreen:
 		where, count = "network", fixes.Clean(a.net.namespace)
+	case historyScreen:
+		where, count = "history", ""
 	}
 	if a.dec.count > 0 {
 		staged = a.styles.bold.Render(staged)
@@ -282,15 +286,19 @@ func (a *app) header() string {
 	short := []string{count, staged}
 	if a.screen == applyScreen { // what is staged is past, and the progress counts
 		where, count, staged = "apply", "", ""
-		if a.apply.undo {
+		switch {
+		case a.apply.undo:
 			where = "undo"
+		case a.apply.resumed:
+			where = "resume"
 		}
 		short = []string{where}
 	}
+	context := join(" ", a.session.Context, when(a.session.WhyReadOnly != "", "(read-only)"))
 	for _, right := range []string{right, ""} {
 		for _, parts := range [][]string{
-			{a.session.Context, a.session.Scope, where, count, staged},
-			{a.session.Context, where, count, staged},
+			{context, a.session.Scope, where, count, staged},
+			{context, where, count, staged},
 			{where, count, staged},
 			short,
 		} {
@@ -307,8 +315,10 @@ func (a *app) headerRight() string {
 	switch {
 	case a.apply.running:
 		return join(" ", a.apply.soFar(a.glyphs.dot), a.spinner(), "")
-	case a.screen == applyScreen && a.apply.undoing.cancel != nil:
-		return join(" ", "planning the undo", a.spinner(), "")
+	case a.planning.running():
+		return join(" ", a.planning.doing(), a.spinner(), "")
+	case a.screen == historyScreen && a.history.reading:
+		return join(" ", "reading", a.spinner(), "")
 	case a.net.making && (a.screen == namespacesScreen || a.screen == matrixScreen):
 		return join(" ", "making the policies", a.spinner(), "")
 	case a.plan.composing && a.screen == planScreen:

@@ -15,6 +15,7 @@ type netView struct {
 	decisions []fixes.Decision
 	version   int // changes with every decision
 	saved     int // of those whose command line was copied
+	written   int // of those that were applied
 	// past and future are the decisions before and after the steps that undo
 	// takes.
 	past, future [][]fixes.Decision
@@ -46,7 +47,7 @@ func (n *netView) behind() bool { return n.version > 0 && n.made != n.version &&
 
 // networkKey opens the network from other screens.
 func networkKey(short string) binding {
-	return binding{keys: []string{"N"}, short: short, help: "who connects to whom, and what the policies would cut", group: toLook,
+	return binding{action: "network.open", keys: []string{"N"}, short: short, help: "who connects to whom, and what the policies would cut", group: toLook,
 		off: (*app).cannotNetwork, run: func(a *app) tea.Cmd {
 			a.net.from, a.screen, a.inDetail = a.screen, namespacesScreen, false
 			return nil
@@ -119,6 +120,7 @@ func (a *app) onNetDone(msg netDone) {
 	if msg.err != nil {
 		n.view, n.grid = nil, nil
 		a.say(bad, "no matrix: "+fixes.Clean(firstLine(msg.err.Error())))
+		a.settleKept()
 		return
 	}
 	n.setView(msg.view)
@@ -128,6 +130,7 @@ func (a *app) onNetDone(msg netDone) {
 	if msg.result != nil {
 		a.scan.result = a.ignored.in(msg.result, a.opts.now())
 		a.takeFindings(msg.items, a.scan.result)
+		a.settleKept()
 		a.list.rebuild(&a.dec)
 		a.dec.version++ // the plan is another
 	}
@@ -202,15 +205,15 @@ func networkMoves() []binding {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	return []binding{
-		{keys: []string{"s"}, short: "stage", help: "stage or unstage the fix that closes the namespace", group: toChoose,
+		{action: "network.stage", keys: []string{"s"}, short: "stage", help: "stage or unstage the fix that closes the namespace", group: toChoose,
 			off: (*app).cannotStageSegment, run: do((*app).stageSegment)},
-		{keys: []string{"u"}, short: "undo", help: "undo the last decision about a connection", group: toChoose,
+		{action: "network.undo", keys: []string{"u"}, short: "undo", help: "undo the last decision about a connection", group: toChoose,
 			off: func(a *app) string { return when(len(a.net.past) == 0, "nothing to undo") }, run: do((*app).undoDecision)},
-		{keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
+		{action: "network.redo", keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
 			off: func(a *app) string { return when(len(a.net.future) == 0, "nothing to redo") }, run: do((*app).redoDecision)},
-		{keys: []string{"p"}, short: "plan", help: "look at the plan of all staged fixes", group: toAct,
+		{action: "network.plan", keys: []string{"p"}, short: "plan", help: "look at the plan of all staged fixes", group: toAct,
 			off: (*app).cannotPlan, run: (*app).openPlan},
-		{keys: []string{"y"}, help: "copy the command line that makes these policies", group: toAct,
+		{action: "network.copy", keys: []string{"y"}, help: "copy the command line that makes these policies", group: toAct,
 			off: func(a *app) string { return when(a.session.NetworkCommand == nil, "no command line shows the same") }, run: (*app).copyNetworkCommand},
 	}
 }
@@ -225,9 +228,9 @@ func (a *app) copyNetworkCommand() tea.Cmd {
 // namespacesKeys are the keys of the list of namespaces.
 func namespacesKeys() []binding {
 	list := []binding{
-		{keys: []string{"enter", "right", "l"}, label: "enter", short: "open", help: "open the matrix of the namespace", group: toMove,
+		{action: "namespaces.open", keys: []string{"enter", "right", "l"}, short: "open", help: "open the matrix of the namespace", group: toMove,
 			off: func(a *app) string { _, ok := a.segment(); return when(!ok, "no namespace is listed") }, run: (*app).openMatrix},
-		{keys: []string{"esc", "left", "h"}, label: "esc", short: "back", help: "back to where you came from", group: toMove, run: (*app).leaveNetwork},
+		{action: "namespaces.back", keys: []string{"esc", "left", "h"}, short: "back", help: "back to where you came from", group: toMove, run: (*app).leaveNetwork},
 	}
 	return slices.Concat(moves(), list, networkMoves(), leave())
 }
@@ -256,20 +259,20 @@ func matrixKeys() []binding {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	list := []binding{
-		{keys: []string{"space"}, short: "keep/cut", help: "keep the connection, or cut it", group: toChoose,
+		{action: "matrix.toggle", keys: []string{"space"}, short: "keep/cut", help: "keep the connection, or cut it", group: toChoose,
 			off: (*app).cannotDecide, run: do((*app).toggleCell)},
-		{keys: []string{"c"}, help: "confirm a guess: keep it by your decision", group: toChoose,
+		{action: "matrix.confirm", keys: []string{"c"}, help: "confirm a guess: keep it by your decision", group: toChoose,
 			off: (*app).cannotConfirm, run: do((*app).confirmCell)},
-		{keys: []string{"right", "l"}, label: "h l", help: "left, right; so do the arrows", group: toMove,
+		{action: "matrix.right", keys: []string{"right", "l"}, label: "h l", help: "left, right", aside: "; so do the arrows", group: toMove,
 			run: do(func(a *app) { a.moveColumn(1) })},
-		{keys: []string{"left", "h"}, run: do(func(a *app) { a.moveColumn(-1) })},
-		{keys: []string{"n"}, help: "to the next connection kept by guess", group: toMove, run: do((*app).nextGuess)},
-		{keys: []string{"o"}, short: "list", help: "as a list, or as a matrix", group: toLook,
+		{action: "matrix.left", keys: []string{"left", "h"}, run: do(func(a *app) { a.moveColumn(-1) })},
+		{action: "matrix.nextGuess", keys: []string{"n"}, help: "to the next connection kept by guess", group: toMove, run: do((*app).nextGuess)},
+		{action: "matrix.list", keys: []string{"o"}, short: "list", help: "as a list, or as a matrix", group: toLook,
 			off: func(a *app) string {
 				return when(a.lay.left.w < matrixWidth, fmt.Sprintf("a matrix needs %d columns of the screen", matrixWidth))
 			}, run: do(func(a *app) { a.net.asList = !a.net.asList; a.net.followList() })},
-		{keys: []string{"enter"}, help: "to the details of the connection", group: toMove, run: do(func(a *app) { a.inDetail = true })},
-		{keys: []string{"esc"}, short: "back", help: "back to the namespaces", group: toMove, run: do(func(a *app) {
+		{action: "matrix.details", keys: []string{"enter"}, help: "to the details of the connection", group: toMove, run: do(func(a *app) { a.inDetail = true })},
+		{action: "matrix.back", keys: []string{"esc"}, short: "back", help: "back to the namespaces", group: toMove, run: do(func(a *app) {
 			if a.inDetail {
 				a.inDetail = false
 				return

@@ -28,6 +28,10 @@ type confirm struct {
 	no      string // what esc does, "go back" where it is not said
 	typed   input
 	page    pager
+	// under comes back when the answer is no.
+	under overlay
+	// quits says that it asks whether to quit, which ctrl+c then does at once.
+	quits bool
 }
 
 // reply is an answer to a question.
@@ -41,7 +45,7 @@ func (c *confirm) update(a *app, msg tea.Msg) tea.Cmd {
 	if isKey {
 		switch press.String() {
 		case "esc":
-			a.overlay = nil
+			a.overlay = c.under
 			return nil
 		case "down", "pgdown":
 			c.page.by(max(c.page.h/2, 1))
@@ -73,7 +77,7 @@ func (c *confirm) update(a *app, msg tea.Msg) tea.Cmd {
 	}
 	switch press.String() {
 	case "n", "N", "q":
-		a.overlay = nil
+		a.overlay = c.under
 	}
 	return nil
 }
@@ -94,6 +98,9 @@ func (c *confirm) box(a *app, w, h int) []string {
 			hints = append(hints, a.hint(r.key, r.verb))
 		}
 	}
+	if c.quits {
+		hints = append(hints, a.hint(interruptKey, "at once"))
+	}
 	hints = append(hints, a.hint("esc", cmp.Or(c.no, "go back")))
 	keys := inLines(hints, inner)
 	room := func() int { return max(h-3-len(end)-len(keys), 1) }
@@ -110,7 +117,9 @@ func (c *confirm) box(a *app, w, h int) []string {
 type prompt struct {
 	title, text, verb string
 	line              input
-	enter             func(*app, string) tea.Cmd
+	// below returns lines that follow from what is typed. It may be nil.
+	below func(*app, string) []string
+	enter func(*app, string) tea.Cmd
 }
 
 func (p *prompt) update(a *app, msg tea.Msg) tea.Cmd {
@@ -135,8 +144,13 @@ func (p *prompt) update(a *app, msg tea.Msg) tea.Cmd {
 func (p *prompt) box(a *app, w, h int) []string {
 	inner := boxWidth(w, 64)
 	lines := wrap(p.text, inner)
-	lines = append(lines, "> "+p.line.view(inner-2, a.styles.reverse), "",
-		a.hint("enter", p.verb)+"  "+a.hint("esc", "go back"))
+	lines = append(lines, "> "+p.line.view(inner-2, a.styles.reverse))
+	if value := strings.TrimSpace(p.line.value()); p.below != nil && value != "" {
+		for _, line := range p.below(a, value) {
+			lines = append(lines, wrap(line, inner)...)
+		}
+	}
+	lines = append(lines, "", a.hint("enter", p.verb)+"  "+a.hint("esc", "go back"))
 	return a.frameBox(p.title, lines, inner, h)
 }
 
@@ -145,6 +159,7 @@ type message struct {
 	title string
 	text  []string // wrapped when shown
 	page  pager
+	under overlay // comes back when it is closed
 }
 
 func (m *message) update(a *app, msg tea.Msg) tea.Cmd {
@@ -166,7 +181,7 @@ func (m *message) update(a *app, msg tea.Msg) tea.Cmd {
 	case "G", "end":
 		m.page.by(m.page.n)
 	case "esc", "q", "enter", "?":
-		a.overlay = nil
+		a.overlay = m.under
 	}
 	return nil
 }
@@ -229,7 +244,7 @@ func (k *help) box(a *app, w, h int) []string {
 		first := true
 		for i := range a.keys[a.screen] {
 			b := &a.keys[a.screen][i]
-			if b.group != group || b.help == "" {
+			if b.group != group || b.help == "" || b.name() == "" {
 				continue
 			}
 			if first {
@@ -239,7 +254,7 @@ func (k *help) box(a *app, w, h int) []string {
 				lines = append(lines, a.styles.bold.Underline(true).Render(group))
 				first = false
 			}
-			text := b.help
+			text := b.help + b.aside
 			if why := b.disabled(a); why != "" {
 				text += " (not now: " + why + ")"
 			}

@@ -85,13 +85,7 @@ func (a *app) compose(then func(*app) tea.Cmd) tea.Cmd {
 	p.check.stop()
 	p.number++
 	p.composing, p.asked, p.then, p.err = true, a.dec.version, then, nil
-	var choices []fixes.Choice
-	for _, id := range a.list.order {
-		if fix, ok := a.dec.staged(id); ok {
-			f := a.list.items[id].f
-			choices = append(choices, fixes.Choice{Finding: f, Fix: &f.Fixes[fix]})
-		}
-	}
+	choices := a.choices()
 	number, version, result, jobs := p.number, a.dec.version, a.scan.result, &a.jobs
 	waveSize, dot, canaryRisks := a.session.WaveSize, a.glyphs.dot, a.session.CanaryRisks
 	run := func() tea.Msg {
@@ -187,32 +181,33 @@ func planKeys() []binding {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	list := []binding{
-		{keys: []string{"a"}, short: "apply", help: "apply the plan to the cluster", group: toAct,
+		{action: "plan.apply", keys: []string{"a"}, short: "apply", help: "apply the plan to the cluster", group: toAct, asks: "y",
 			off: (*app).cannotApply, run: do((*app).askApply)},
-		{keys: []string{"space", "x"}, label: "space", short: "leave out", help: "leave the change out: unstage all fixes that it serves",
+		{action: "plan.leaveOut", keys: []string{"space", "x"}, short: "leave out", help: "leave the change out: unstage all fixes that it serves",
 			group: toChoose, off: (*app).cannotLeaveOut, run: (*app).leaveOut},
-		{keys: []string{"X"}, help: "leave out all that the server refuses", group: toChoose,
+		{action: "plan.leaveOutRefused", keys: []string{"X"}, help: "leave out all that the server refuses", group: toChoose,
 			off: (*app).nothingRefused, run: (*app).leaveOutRefused},
-		{keys: []string{"C"}, short: "canary", help: "try the fixes to review on a copy of a pod first, when applying", group: toAct,
+		{action: "plan.canary", keys: []string{"C"}, short: "canary", help: "try the fixes to review on a copy of a pod first, when applying", group: toAct,
 			off: (*app).cannotCanary, run: do((*app).toggleCanary)},
-		{keys: []string{"e"}, short: "export", help: "export the plan to files", group: toAct,
+		{action: "plan.export", keys: []string{"e"}, short: "export", help: "export the plan to files", group: toAct, asks: "enter",
 			off: (*app).cannotExport, run: do((*app).askExport)},
-		{keys: []string{"u"}, short: "undo", help: "undo the last decision", group: toChoose,
+		{action: "plan.undo", keys: []string{"u"}, short: "undo", help: "undo the last decision", group: toChoose,
 			off: (*app).cannotUndoDecision, run: func(a *app) tea.Cmd { return tea.Batch(a.undo(), a.recompose()) }},
-		{keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
+		{action: "plan.redo", keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
 			off: (*app).cannotRedoDecision, run: func(a *app) tea.Cmd { return tea.Batch(a.redo(), a.recompose()) }},
-		{keys: []string{"esc"}, short: "back", help: "back to the findings", group: toMove, run: do((*app).leavePlan)},
-		{keys: []string{"c"}, short: "context", help: "more or less around each change", group: toLook, run: do((*app).nextContext)},
-		{keys: []string{"n"}, help: "to the next change that the server refuses or warns of", group: toMove,
+		{action: "plan.back", keys: []string{"esc"}, short: "back", help: "back to the findings", group: toMove, run: do((*app).leavePlan)},
+		{action: "plan.context", keys: []string{"c"}, short: "context", help: "more or less around each change", group: toLook, run: do((*app).nextContext)},
+		{action: "plan.nextRemark", keys: []string{"n"}, help: "to the next change that the server refuses or warns of", group: toMove,
 			off: (*app).nothingRemarked, run: do((*app).nextRemark)},
 		networkKey(""),
-		{keys: []string{"r"}, help: "scan again", group: toAct, run: func(a *app) tea.Cmd {
+		historyKey(),
+		{action: "plan.scan", keys: []string{"r"}, help: "scan again", group: toAct, run: func(a *app) tea.Cmd {
 			a.screen, a.inDetail = findingsScreen, false
 			return a.startScan()
 		}},
-		{keys: []string{"enter", "right", "l"}, label: "enter", help: "to the details", group: toMove,
+		{action: "plan.details", keys: []string{"enter", "right", "l"}, help: "to the details", group: toMove,
 			run: do(func(a *app) { a.inDetail = true })},
-		{keys: []string{"left", "h"}, label: "left, h", help: "back to the list", group: toMove,
+		{action: "plan.list", keys: []string{"left", "h"}, label: "left, h", help: "back to the list", group: toMove,
 			run: do(func(a *app) { a.inDetail = false })},
 	}
 	return append(append(moves(), list...), leave()...)

@@ -196,7 +196,7 @@ func TestRunWaitsForTheApply(t *testing.T) {
 	}
 	term := onTerminal(t.Context(), t, 100, 30, s).Wait("10 findings in")
 	term.Type("S").Wait("4 staged").Type("p").Wait("verified").Type("a").Wait("y apply").Type("y").Wait("1 applied", "2 pending")
-	term.Type("\x03")
+	term.Type("\x03").Wait("Stop, and quit?").Type("\x03")
 	if err := term.End(); !errors.Is(err, ErrInterrupted) || !errors.Is(err, partly) {
 		t.Errorf("Run returns %v", err)
 	}

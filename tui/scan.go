@@ -133,6 +133,7 @@ func (a *app) onScanDone(msg scanDone) {
 	}
 	l.rebuild(&a.dec)
 	a.returnToCursor()
+	defer a.settleKept()
 	text := plural(l.count(), "finding") + " in " + elapsed(a.scan.took)
 	if n := a.ignored.count(a); n > 0 {
 		text += fmt.Sprintf(", %d ignored", n)
@@ -166,31 +167,16 @@ func (a *app) addItems(items []item) {
 // were made about them before this scan.
 func (a *app) growTo(ids []int32) {
 	a.dec.grow(len(a.list.items))
-	for _, id := range ids {
-		f := a.list.items[id].f
-		title, ok := a.kept[f.Fingerprint]
-		if !ok {
-			continue
-		}
-		delete(a.kept, f.Fingerprint)
-		for i := range f.Fixes {
-			if f.Fixes[i].Title == title && f.Fixes[i].Edit != nil {
-				a.dec.keep(id, i)
-				a.list.items[id].shown = int8(i)
-				break
-			}
-		}
-	}
+	a.takeUp(ids)
 }
 
-// keepDecisions notes what is staged, by finding and title, for the scan that
-// begins, and empties the list.
+// keepDecisions notes what is staged for the scan that begins, and empties the
+// list. What a scan before has not come to find stays noted.
 func (a *app) keepDecisions() {
-	a.kept = map[string]string{}
 	for id := range a.list.items {
 		if fix, ok := a.dec.staged(int32(id)); ok {
-			f := a.list.items[id].f
-			a.kept[f.Fingerprint] = f.Fixes[fix].Title
+			k := newStaged(a.list.items[id].f, fix)
+			a.kept[k.Fingerprint] = k
 		}
 	}
 	if id, ok := a.list.currentItem(); ok {

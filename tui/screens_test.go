@@ -87,10 +87,11 @@ func revertedShop(t *testing.T, w, h int) *driver {
 func undoable(t *testing.T, w, h int) *driver {
 	s := shopSession(t)
 	look := s.PlanUndo
-	s.PlanUndo = func(ctx context.Context) (*fixes.Plan, []string, error) {
-		plan, _, err := look(ctx)
-		return plan, []string{"Deployment shop/web: spec.template.spec.containers[0].env[1] (changed since by kubectl-edit)",
-			"Secret pay/api-env: it is still used by Deployment pay/\x1b[31mworker"}, err
+	s.PlanUndo = func(ctx context.Context, run int) (RunPlan, error) {
+		plan, err := look(ctx, run)
+		plan.Left = []string{"Deployment shop/web: spec.template.spec.containers[0].env[1] (changed since by kubectl-edit)",
+			"Secret pay/api-env: it is still used by Deployment pay/\x1b[31mworker"}
+		return plan, err
 	}
 	return planned(t, s, w, h).press("a", "y")
 }
@@ -98,7 +99,7 @@ func undoable(t *testing.T, w, h int) *driver {
 func undoingShop(t *testing.T, w, h int) *driver {
 	d := planned(t, shopSession(t), w, h).press("a", "y")
 	plan := undoOf(d.plan.plan)
-	d.startUndo(plan, newOutline(plan, 2, true, d.glyphs.dot))
+	d.startUndo(RunPlan{Plan: plan}, newOutline(plan, 2, true, d.glyphs.dot))
 	return d.hear(
 		say{change: 0, state: fixes.Applying}, say{change: 0, state: fixes.Applied},
 		say{change: 1, state: fixes.Applying}, say{change: 1, state: fixes.Applied},
@@ -238,6 +239,15 @@ func everyScreen(t *testing.T) map[string]*driver {
 		"ignore":   hostileIgnored(t, 120, 40).press("j", "i", "down", "x"),
 		"ignored":  hostileIgnored(t, 120, 40).press("I").on("env[1]"),
 		"end":      hostileIgnored(t, 120, 40).press("I").on("env[1]").press("i"),
+		"kept":     keptShop(t, 120, 40),
+		"notice":   noticed(t, 120, 40),
+		"history":  scanned(t, historyShop(t), 120, 40).press("H", "j"),
+		"run":      scanned(t, historyShop(t), 120, 40).press("H", "j", "enter"),
+		"undo run": scanned(t, historyShop(t), 120, 40).press("H", "j", "u"),
+		"resume":   scanned(t, historyShop(t), 120, 40).press("H", "r"),
+		"resumed":  scanned(t, historyShop(t), 120, 40).press("H", "r", "y"),
+		"guarded":  planned(t, production(t), 120, 40).press("a").write("pro"),
+		"readonly": planned(t, readOnlyShop(t), 120, 40),
 	}
 }
 

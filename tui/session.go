@@ -19,8 +19,19 @@ import (
 // soon after their context is cancelled.
 type Session struct {
 	// Context names the cluster ("prod"). It is shown, and it is the word to
-	// type before a large plan is applied.
+	// type before a large plan is applied, or any in production.
 	Context string
+	// Production: the cluster is one where a slip is dear.
+	Production bool
+	// ConfirmAbove is the number of changes above which the context is to be
+	// typed; 0 stands for [DefaultConfirmAbove].
+	ConfirmAbove int
+	// WhyReadOnly, when it is not empty, is why nothing is to be written to the
+	// cluster: Apply, Undo and Resume are not called.
+	WhyReadOnly string
+	// Keys are the keys of actions, by name, as [CheckKeys] accepts them. Actions
+	// that are not named have the keys that they come with.
+	Keys map[string][]string
 	// Scope says what is looked at: "all namespaces", "manifests in ./deploy".
 	Scope string
 	// Redact masks the secret values of an object before anything of it is
@@ -44,12 +55,32 @@ type Session struct {
 	// what that copy could do. It is shown before an apply with canary is
 	// agreed to, and may be nil.
 	CanaryRisks func(plan *fixes.Plan) []string
-	// PlanUndo makes the plan that takes back the last apply of this session, or
-	// what is left of it, and says which fields it leaves since others have
-	// changed them, a line each. It is nil where nothing can be undone.
-	PlanUndo func(ctx context.Context) (plan *fixes.Plan, left []string, err error)
+	// Runs returns the runs that wrote to the cluster, the latest first. It is nil
+	// where no record is kept.
+	Runs func(ctx context.Context) ([]PastRun, error)
+	// PlanUndo makes the plan that takes back a run, or what is left of it; 0
+	// stands for the last apply of this session. It is nil where nothing can be
+	// undone.
+	PlanUndo func(ctx context.Context, run int) (RunPlan, error)
 	// Undo makes the changes of that plan as Apply does.
-	Undo func(ctx context.Context, plan *fixes.Plan, o ApplyOptions, report func(fixes.Outcome)) error
+	Undo func(ctx context.Context, run int, plan *fixes.Plan, o ApplyOptions, report func(fixes.Outcome)) error
+	// PlanResume finds out how far a run came that did not come to its end, and
+	// Resume goes on with it. It reports on all changes of the run's plan.
+	PlanResume func(ctx context.Context, run int) (RunPlan, error)
+	Resume     func(ctx context.Context, run int, plan *fixes.Plan, o ApplyOptions, report func(fixes.Outcome)) error
+	// FixCommand returns the command line that makes fixes without the UI, in the
+	// cluster or, with dir, as files in a folder; exact says that it makes just
+	// these. RunCommand returns the one that undoes or resumes a run. They may be
+	// nil.
+	FixCommand func(choices []fixes.Choice, canary bool, dir string) (line string, exact bool)
+	RunCommand func(verb string, run int) string
+	// Kept is what an earlier session on the same context and scope kept, or nil,
+	// and Keep keeps this one's; an empty state keeps nothing. Keep is nil where
+	// nothing can be kept.
+	Kept *State
+	Keep func(State) error
+	// Notices are lines that are shown when the UI opens.
+	Notices []string
 	// Export writes a plan's changes to a folder and says what it wrote. It may
 	// be nil.
 	Export func(ctx context.Context, plan *fixes.Plan, dir string) (summary string, err error)
@@ -97,6 +128,7 @@ type options struct {
 	now      func() time.Time
 	animate  bool          // spinner and running clocks
 	interval time.Duration // between two looks at what a scan or apply reported
+	keepIn   time.Duration // after which what was decided is kept
 }
 
 // WithClock replaces the clock that elapsed times are taken from.
@@ -114,7 +146,7 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 		return errors.New("tui: a session needs Scan and Redact")
 	}
 	// Thirty looks a second at most: more cannot be seen.
-	o := options{now: time.Now, animate: true, interval: time.Second / 30}
+	o := options{now: time.Now, animate: true, interval: time.Second / 30, keepIn: time.Second / 2}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -129,16 +161,17 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 	stopped := ctx.Err() // before cancel: by whoever called
 	cancel()
 	a.jobs.close()
+	kept := a.keepAtEnd()
 	if a.interrupted {
-		return errors.Join(ErrInterrupted, a.jobs.applyErr())
+		return errors.Join(ErrInterrupted, a.jobs.applyErr(), kept)
 	}
 	if stopped != nil {
-		return errors.Join(stopped, a.jobs.applyErr())
+		return errors.Join(stopped, a.jobs.applyErr(), kept)
 	}
 	if err != nil {
-		return fmt.Errorf("terminal: %w", err)
+		return errors.Join(fmt.Errorf("terminal: %w", err), kept)
 	}
-	return a.jobs.err()
+	return errors.Join(a.jobs.err(), kept)
 }
 
 func programOptions(s Session, in io.Reader, out io.Writer) []tea.ProgramOption {

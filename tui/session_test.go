@@ -53,6 +53,13 @@ func scripted(err error, script ...say) writer {
 	}
 }
 
+// ofRun makes a writer an Undo or Resume, whichever run it is about.
+func ofRun(w writer) func(context.Context, int, *fixes.Plan, ApplyOptions, func(fixes.Outcome)) error {
+	return func(ctx context.Context, _ int, plan *fixes.Plan, o ApplyOptions, report func(fixes.Outcome)) error {
+		return w(ctx, plan, o, report)
+	}
+}
+
 // checked is a Check that accepts all but what is told otherwise.
 func checked(err error, but ...say) func(context.Context, *fixes.Plan, func(fixes.Outcome)) error {
 	return func(_ context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
@@ -99,13 +106,13 @@ func shopSession(t testing.TB) Session {
 		applied = plan
 		return apply(ctx, plan, o, report)
 	}
-	s.PlanUndo = func(context.Context) (*fixes.Plan, []string, error) {
+	s.PlanUndo = func(context.Context, int) (RunPlan, error) {
 		if applied == nil {
-			return nil, nil, errors.New("no run of this session wrote anything")
+			return RunPlan{}, errors.New("no run of this session wrote anything")
 		}
-		return undoOf(applied), nil, nil
+		return RunPlan{Run: 7, Plan: undoOf(applied)}, nil
 	}
-	s.Undo = func(_ context.Context, plan *fixes.Plan, _ ApplyOptions, report func(fixes.Outcome)) error {
+	s.Undo = func(_ context.Context, _ int, plan *fixes.Plan, _ ApplyOptions, report func(fixes.Outcome)) error {
 		for i := range plan.Changes {
 			report(say{change: i, state: fixes.Applying}.of(plan))
 			report(say{change: i, state: fixes.Applied}.of(plan))

@@ -37,16 +37,3 @@ func (a *app) stopAtOnce() {
 	a.apply.halt = atOnce
 	a.apply.feed.end()
 }
-
-// askToQuit asks whether to break off an apply and leave.
-func (a *app) askToQuit() {
-	a.overlay = &confirm{
-		title: "Stop, and quit?", no: "go on",
-		text: []string{"What is done stays, and can be undone later. What has not begun is not attempted. " +
-			"Rollouts under way are not waited for."},
-		answers: []reply{{"y", "stop and quit", func(a *app) tea.Cmd {
-			a.stopAtOnce()
-			return tea.Quit
-		}}},
-	}
-}

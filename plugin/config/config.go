@@ -27,6 +27,17 @@ type Config struct {
 	APIVersion string   `yaml:"apiVersion"`
 	Kind       string   `yaml:"kind"`
 	Ignore     []Ignore `yaml:"ignore"`
+	// Keys are the keys of the terminal UI's actions, by the action's name.
+	Keys map[string]Words `yaml:"keys"`
+	// Production are patterns of contexts in which the context's name is to be
+	// typed before anything is written; nil where the file does not say.
+	Production []string `yaml:"production"`
+	// ConfirmAbove is the number of changes above which it is to be typed in any
+	// context; 0 where the file does not say.
+	ConfirmAbove int `yaml:"confirmAbove"`
+	// ReadOnly are patterns of contexts in which nothing is written; true stands
+	// for all of them.
+	ReadOnly Words `yaml:"readonly"`
 }
 
 // File is a file that was read, or one that is to be made.

@@ -59,7 +59,7 @@ func TestParseFaults(t *testing.T) {
 		{"no header", "ignore: []\n", "f:1: apiVersion is missing: apiVersion: kubectl-harden.dev/v1alpha1"},
 		{"another version", "apiVersion: kubectl-harden.dev/v2\nkind: Config\n", `f:1: apiVersion is "kubectl-harden.dev/v2", and this version reads kubectl-harden.dev/v1alpha1`},
 		{"another kind", "apiVersion: kubectl-harden.dev/v1alpha1\nkind: Pod\n", `f:2: kind is "Pod", and this version reads Config`},
-		{"a list", "- x\n", "f:1: the file is made of fields: apiVersion, kind, ignore"},
+		{"a list", "- x\n", "f:1: the file is made of fields: apiVersion, kind, ignore, keys, production, confirmAbove, readonly"},
 		{"no YAML", head + "ignore: [x\n", "f:3: did not find expected ',' or ']'"},
 		{"an unknown section", head + "ignored: []\n", `f:3: unknown field "ignored"; did you mean "ignore"?`},
 		{"an unknown field", head + "ignore:\n- rule: x\n  resaon: y\n", `f:5: unknown field "resaon"; did you mean "reason"?`},
@@ -76,7 +76,7 @@ func TestParseFaults(t *testing.T) {
 		{"an empty rule", head + "ignore:\n- rule: ['']\n  reason: x\n", "f:4: a rule or a fingerprint has a name"},
 		{"no date", head + "ignore:\n- rule: x\n  reason: x\n  expires: tomorrow\n", `f:4: expires: "tomorrow" is no date; write one as 2027-01-31, or never`},
 		{"an unknown kind", head + "ignore:\n- kind: Deploymant\n  reason: x\n", `f:4: kind: unknown kind "Deploymant"; did you mean "deployment"?`},
-		{"control characters", head + "\"a\\e[31m\": 1\n", `f:3: unknown field "a\x1b[31m"; valid: apiVersion, kind, ignore`},
+		{"control characters", head + "\"a\\e[31m\": 1\n", `f:3: unknown field "a\x1b[31m"; valid: apiVersion, kind, ignore, keys, production, confirmAbove, readonly`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse("f", []byte(c.text))

@@ -29,6 +29,9 @@ func Parse(path string, text []byte) (*File, error) {
 	if err == nil {
 		err = f.checkHeader(root)
 	}
+	if err == nil {
+		err = f.checkGuard()
+	}
 	for i := range f.Ignore {
 		f.Ignore[i].file = path
 	}

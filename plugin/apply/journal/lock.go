@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/kubectl-harden/kubectl-harden/plugin/private"
 )
 
 // lock is held by the process that works on a run. It is a file of its own
@@ -25,7 +27,7 @@ const (
 // acquire takes the lock at a path, or fails with [ErrRunning].
 func acquire(path string, patience time.Duration) (*lock, error) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(lockInterval) {
-		l := &lock{flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|noFollow|nonBlock))}
+		l := &lock{flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|private.NoFollow|private.NonBlock))}
 		held, err := l.file.TryLock()
 		if err != nil {
 			return nil, err
@@ -66,7 +68,7 @@ func (l *lock) release() error {
 
 // isHeld reports whether a process holds the lock at a path.
 func isHeld(path string) (bool, error) {
-	probe := flock.New(path, flock.SetFlag(os.O_RDONLY|noFollow|nonBlock))
+	probe := flock.New(path, flock.SetFlag(os.O_RDONLY|private.NoFollow|private.NonBlock))
 	free, err := probe.TryRLock()
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

@@ -9,11 +9,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kubectl-harden/kubectl-harden/plugin/private"
 )
 
 // Store is a folder of journals, N.jsonl for run N. It is safe for concurrent
 // use, by several processes too.
 type Store struct{ dir string }
+
+// DefaultDir returns the folder in which a user's runs are kept; see
+// [private.Dir].
+func DefaultDir() (string, error) { return private.Dir("runs") }
 
 // Open returns the store in a folder. It touches nothing yet; the folder is
 // made with the first run.
@@ -31,7 +37,7 @@ func (s *Store) lockPath(n int) string { return filepath.Join(s.dir, strconv.Ito
 // numbers returns the runs that have a file with a suffix, in ascending order.
 // It is empty where there is no folder yet.
 func (s *Store) numbers(suffix string) ([]int, error) {
-	err := checkDir(s.dir)
+	err := private.CheckDir("the folder of runs", s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -70,7 +76,7 @@ func (s *Store) Create(h Header) (*Run, error) {
 }
 
 func (s *Store) create(h Header) (*Run, error) {
-	if err := makeDir(s.dir); err != nil {
+	if err := private.MakeDir(s.dir); err != nil {
 		return nil, err
 	}
 	taken, err := s.numbers(journalSuffix)
@@ -112,14 +118,14 @@ func (s *Store) begin(h Header, l *lock) (*Run, error) {
 		return nil, err
 	}
 	path := s.path(h.Run)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|noFollow, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|private.NoFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	run := &Run{header: h, file: f, lock: l}
 	err = run.write(head)
 	if err == nil {
-		err = syncDir(s.dir)
+		err = private.SyncDir(s.dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(path))
@@ -181,13 +187,11 @@ func (s *Store) exists(n int) error {
 
 // open opens and reads a journal. size is how much of the file counts.
 func (s *Store) open(n, flag int) (f *os.File, rec *Record, size int64, err error) {
-	f, err = os.OpenFile(s.path(n), flag|noFollow|nonBlock, 0)
+	f, err = private.Open(s.path(n), flag, maxFile)
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("run %d: %w", n, err)
 	}
-	if err = checkFile(f); err == nil {
-		rec, size, err = parse(f, f.Name(), n)
-	}
+	rec, size, err = parse(f, f.Name(), n)
 	if err == nil {
 		return f, rec, size, nil
 	}

@@ -1,12 +1,12 @@
 //go:build !unix
 
-package journal
+package private
 
 import "io/fs"
 
 const (
-	noFollow = 0
-	nonBlock = 0
+	NoFollow = 0
+	NonBlock = 0
 )
 
 // checkOwner trusts what there is: a user's profile on Windows is closed to

@@ -1,6 +1,6 @@
 //go:build unix
 
-package journal
+package private
 
 import (
 	"fmt"
@@ -9,11 +9,11 @@ import (
 	"syscall"
 )
 
-// noFollow makes opening a symbolic link fail.
-const noFollow = syscall.O_NOFOLLOW
+// NoFollow makes opening a symbolic link fail.
+const NoFollow = syscall.O_NOFOLLOW
 
-// nonBlock keeps a named pipe from holding up whoever opens it.
-const nonBlock = syscall.O_NONBLOCK
+// NonBlock keeps a named pipe from holding up whoever opens it.
+const NonBlock = syscall.O_NONBLOCK
 
 // checkOwner tells why what somebody else may have written is not trusted.
 func checkOwner(info fs.FileInfo) error {
