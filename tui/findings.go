@@ -32,7 +32,7 @@ func findingsKeys() []binding {
 		{keys: []string{"i"}, short: "ignore", help: "ignore the finding, or those of the group, with a reason; end that", group: toChoose,
 			off: (*app).cannotIgnore, run: do((*app).askIgnore)},
 		{keys: []string{"I"}, help: "show what is ignored, or hide it", group: toLook,
-			off: func(a *app) string { return when(a.ignored.count(a) == 0, "nothing is ignored") }, run: do((*app).toggleIgnored)},
+			off: func(a *app) string { return when(a.ignoredCount() == 0, "nothing is ignored") }, run: do((*app).toggleIgnored)},
 		{keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
 			off: (*app).nothingApplied, run: do((*app).returnToApply)},
 		{keys: []string{"e"}, help: "export the plan to files", group: toAct,
