@@ -115,8 +115,8 @@ func DaysFrom(now time.Time, days int) time.Time {
 // text, also for none. All other characters stand for themselves: paths have
 // brackets and dots.
 func Matches(pattern, text string) bool {
-	first, rest, any := strings.Cut(pattern, "*")
-	if !any {
+	first, rest, wild := strings.Cut(pattern, "*")
+	if !wild {
 		return pattern == text
 	}
 	text, ok := strings.CutPrefix(text, first)

@@ -76,10 +76,10 @@ func (c *configFile) read() (*config.File, error) {
 	switch path {
 	case noConfig:
 		c.why = "--config=" + noConfig + " was given: there is no file to write into"
-		return nil, nil //nolint:nilnil // none counts, and none is missed
+		return nil, nil
 	case "":
 		if c.why != "" {
-			return nil, nil //nolint:nilnil // as above
+			return nil, nil
 		}
 		dir, err := os.Getwd()
 		if err != nil {

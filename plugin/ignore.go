@@ -72,6 +72,9 @@ namespaces, names and paths, * stands for any text.`,
 	fs.StringSliceVar(&i.Fingerprints, "fingerprint", nil, "Just these findings; -o wide and -o json show fingerprints.")
 	fs.StringVar(&i.Reason, "reason", "", "Why. It is required.")
 	fs.StringVar(&expires, "expires", expires, "The last day: a date (2027-01-31), a number of days (90d), or never.")
+	if err := cmd.RegisterFlagCompletionFunc("rule", cobra.FixedCompletions(ruleIDs(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // a flag that is not there: a programmer's error
+	}
 	return cmd
 }
 

@@ -31,9 +31,15 @@ func findingsKeys() []binding {
 			off: (*app).cannotPlan, run: (*app).openPlan},
 		{action: "findings.ignore", keys: []string{"i"}, short: "ignore", help: "ignore the finding, or those of the group, with a reason; end that", group: toChoose, asks: "y",
 			off: (*app).cannotIgnore, run: do((*app).askIgnore)},
+<<<<<<< HEAD
 		{action: "findings.showIgnored", keys: []string{"I"}, help: "show what is ignored, or hide it", group: toLook,
 			off: func(a *app) string { return when(a.ignored.count(a) == 0, "nothing is ignored") }, run: do((*app).toggleIgnored)},
 		{action: "findings.lastApply", keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
+=======
+		{keys: []string{"I"}, help: "show what is ignored, or hide it", group: toLook,
+			off: func(a *app) string { return when(a.ignoredCount() == 0, "nothing is ignored") }, run: do((*app).toggleIgnored)},
+		{keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
+>>>>>>> h/ignore
 			off: (*app).nothingApplied, run: do((*app).returnToApply)},
 		{action: "findings.export", keys: []string{"e"}, help: "export the plan to files", group: toAct, asks: "enter",
 			off: (*app).cannotExport, run: do((*app).askExport)},

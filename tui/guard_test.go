@@ -99,7 +99,7 @@ func askingStates(t *testing.T) map[string]func() *driver {
 		"ended":  func() *driver { return undoable(t, 120, 40) },
 		"past":   func() *driver { return scanned(t, historyShop(t), 120, 40).press("H") },
 		"done":   func() *driver { return scanned(t, historyShop(t), 120, 40).press("H", "j") },
-		"ignore": func() *driver { return hostileIgnored(t, 120, 40).on("env[2]") },
+		"ignore": func() *driver { return hostileIgnored(t, 120, 40).on("sa-token") },
 		"hidden": func() *driver { return hostileIgnored(t, 120, 40).press("I").on("env[1]") },
 		"matrix": func() *driver { return scanned(t, networkSession(t, market), 140, 40).press("N", "enter") },
 	}

@@ -22,8 +22,8 @@ type ignored struct {
 	changed bool
 }
 
-// count counts what is ignored.
-func (v *ignored) count(a *app) int {
+// ignoredCount counts the findings that are ignored.
+func (a *app) ignoredCount() int {
 	if a.scan.result == nil {
 		return 0
 	}
@@ -225,7 +225,7 @@ func (a *app) toggleIgnored() {
 	a.list.refilter()
 	a.list.rebuild(&a.dec)
 	if a.ignored.shown {
-		a.say(info, fmt.Sprintf("%d ignored shown, faintly; I hides them", a.ignored.count(a)))
+		a.say(info, fmt.Sprintf("%d ignored shown, faintly; I hides them", a.ignoredCount()))
 	}
 }
 

@@ -265,7 +265,7 @@ func (a *app) header() string {
 	right := a.headerRight()
 	count, staged := plural(a.list.count(), "finding"), fmt.Sprintf("%d staged", a.dec.count)
 	sep := " " + a.glyphs.dot + " "
-	if n := a.ignored.count(a); n > 0 {
+	if n := a.ignoredCount(); n > 0 {
 		count += sep + fmt.Sprintf("%d ignored", n)
 	}
 	where := ""

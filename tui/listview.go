@@ -43,7 +43,7 @@ func (a *app) emptyList() []string {
 		text = wrap("Looking for what can be hardened. Findings appear as they come.", w)
 	case a.list.filter.on():
 		text = wrap("Nothing matches the filter. esc ends it.", w)
-	case a.ignored.count(a) > 0:
+	case a.ignoredCount() > 0:
 		text = wrap("Nothing found but what is ignored: I shows it.", w)
 	default:
 		text = wrap("Nothing found: every rule that could look is content.", w)

@@ -135,7 +135,7 @@ func (a *app) onScanDone(msg scanDone) {
 	a.returnToCursor()
 	defer a.settleKept()
 	text := plural(l.count(), "finding") + " in " + elapsed(a.scan.took)
-	if n := a.ignored.count(a); n > 0 {
+	if n := a.ignoredCount(); n > 0 {
 		text += fmt.Sprintf(", %d ignored", n)
 	}
 	if skips := len(msg.result.Inventory.Skips()); skips > 0 {

@@ -54,8 +54,8 @@ func (d *decisions) do(s step) {
 	d.run(s, false)
 }
 
-// last returns what the last step of a history has written down, or nil.
-func (d *decisions) last(steps []step) *ignoreAct {
+// lastIgnore returns what the last of some steps has written down, or nil.
+func lastIgnore(steps []step) *ignoreAct {
 	if len(steps) == 0 {
 		return nil
 	}

@@ -147,7 +147,7 @@ func (a *app) unstageAll() {
 
 // undo takes the last decision back. What is written down is taken out first.
 func (a *app) undo() tea.Cmd {
-	if act := a.dec.last(a.dec.past); act != nil {
+	if act := lastIgnore(a.dec.past); act != nil {
 		return a.writeIgnore(ignoreDone{act: act, way: backward})
 	}
 	if label, ok := a.dec.undo(); ok {
@@ -158,7 +158,7 @@ func (a *app) undo() tea.Cmd {
 }
 
 func (a *app) redo() tea.Cmd {
-	if act := a.dec.last(a.dec.future); act != nil {
+	if act := lastIgnore(a.dec.future); act != nil {
 		return a.writeIgnore(ignoreDone{act: act, way: again})
 	}
 	if label, ok := a.dec.redo(); ok {

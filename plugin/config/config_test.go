@@ -160,12 +160,12 @@ func TestAddIgnoreMakesAFile(t *testing.T) {
 
 func TestAddIgnoreRefuses(t *testing.T) {
 	dir := t.TempDir()
-	real := filepath.Join(dir, "real.yaml")
-	if err := os.WriteFile(real, []byte(head), 0o600); err != nil {
+	target := filepath.Join(dir, "real.yaml")
+	if err := os.WriteFile(target, []byte(head), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	link := filepath.Join(dir, "link.yaml")
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
