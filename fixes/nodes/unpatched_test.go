@@ -77,3 +77,25 @@ func TestSupportTable(t *testing.T) {
 		}
 	}
 }
+
+// TestSupportOfKubernetes: minor versions follow each other without a gap, and since
+// they come every four months and last for fourteen, so do their ends.
+func TestSupportOfKubernetes(t *testing.T) {
+	var last support
+	for _, row := range supports() {
+		if row.what != "kubernetes" {
+			continue
+		}
+		_, n, _ := minor(row.version)
+		if last.what != "" {
+			_, before, _ := minor(last.version)
+			if months := row.end.Sub(last.end).Hours() / 24 / 30.4; n != before+1 || months < 2 || months > 6 {
+				t.Errorf("%s ends %.1f months after %s", row.version, months, last.version)
+			}
+		}
+		last = row
+	}
+	if _, n, _ := minor(last.version); n < 37 {
+		t.Errorf("the table ends with %s", last.version)
+	}
+}
