@@ -36,3 +36,20 @@ func (u *Unreachable) Error() string { return u.Err.Error() }
 
 // Unwrap returns Err.
 func (u *Unreachable) Unwrap() error { return u.Err }
+
+// The waits between two tries to reach a server again.
+const (
+	firstWait = time.Second
+	longWait  = 30 * time.Second
+)
+
+// Backoff returns how long to wait before a server is tried for the nth time
+// again, counted from 1: twice as long each time, and never longer than half a
+// minute.
+func Backoff(n int) time.Duration {
+	wait := firstWait
+	for ; n > 1 && wait < longWait; n-- {
+		wait *= 2
+	}
+	return min(wait, longWait)
+}

@@ -43,13 +43,22 @@ type app struct {
 	ticking bool
 
 	scan     scan
+	scans    int // counts them
 	list     *list
 	dec      decisions
-	kept     map[string]string // fixes staged before the scan that runs
-	cursorAt string            // the finding under the cursor before it
-	detail   detail
-	previews previews
-	context  int // index in contexts
+	cursorAt string // the finding under the cursor before the list was emptied
+	// kept are fixes to stage when their finding comes: fingerprint and title.
+	// shelf holds them for the contexts that were left.
+	kept  map[string]string
+	shelf map[string]map[string]string
+
+	place      Place // that the session looks at
+	moving     moving
+	watch      watch
+	rescanning bool
+	detail     detail
+	previews   previews
+	context    int // index in contexts
 
 	net    netView
 	plan   planView
@@ -81,8 +90,9 @@ type notice struct {
 }
 
 func newApp(ctx context.Context, s Session, o options) *app {
-	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
-	a := &app{session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList()}
+	a := &app{opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList(), shelf: map[string]map[string]string{}}
+	a.look(s)
+	a.watch.on = s.Watching && s.Watch != nil
 	if s.ASCII {
 		a.glyphs = asciiGlyphs
 	}
@@ -99,6 +109,13 @@ func newApp(ctx context.Context, s Session, o options) *app {
 	return a
 }
 
+// look makes the app look at a session.
+func (a *app) look(s Session) {
+	a.place = Place{s.Context, s.Namespace}
+	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
+	a.session = s
+}
+
 func (a *app) say(t tone, text string) { a.notice = notice{t, text} }
 
 // Init begins the first scan.
@@ -108,9 +125,10 @@ func (a *app) Init() tea.Cmd { return a.startScan() }
 // screen lacks.
 func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := a.take(msg)
+	held := a.takeHeld()
 	a.leaveBehind()
 	a.measure()
-	return a, tea.Batch(cmd, a.lookUp(), a.lookUpNetwork())
+	return a, tea.Batch(cmd, held, a.lookUp(), a.lookUpNetwork())
 }
 
 func (a *app) take(msg tea.Msg) tea.Cmd {
@@ -126,7 +144,23 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 	case scanReport:
 		return a.onScanReport(msg)
 	case scanDone:
-		a.onScanDone(msg)
+		return a.onScanDone(msg)
+	case retryScan:
+		return a.onRetryScan(msg)
+	case watchReport:
+		return a.onWatchReport(msg)
+	case watchEnded:
+		a.onWatchEnded(msg)
+	case freshOver:
+		a.onFreshOver()
+	case rescanned:
+		return a.onRescanned(msg)
+	case contextsRead:
+		a.onContextsRead(msg)
+	case namespacesRead:
+		a.onNamespacesRead(msg)
+	case moved:
+		return a.onMoved(msg)
 	case previewDone:
 		a.previews.done(msg)
 	case netDone:
@@ -234,8 +268,11 @@ func (a *app) View() tea.View {
 
 // busy reports whether something goes on that takes time.
 func (a *app) busy() bool {
-	return a.scan.running || a.net.making || a.plan.composing || a.plan.check.running || a.apply.running || a.apply.undoing.cancel != nil
+	return a.scan.running || a.rescanning || a.moving.cancel != nil || a.waiting() || a.net.making || a.plan.composing || a.plan.check.running || a.apply.running || a.apply.undoing.cancel != nil
 }
+
+// waiting reports whether a server that does not answer is to be tried again.
+func (a *app) waiting() bool { return !a.scan.retry.IsZero() && !a.scan.running || a.watch.lost != nil }
 
 type tick struct{}
 

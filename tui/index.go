@@ -194,19 +194,76 @@ func (x *index) merge(ids []int32) {
 	x.order = append(append(merged, old...), ids...)
 }
 
-// only leaves in the order just the findings given.
-func (x *index) only(found []*fixes.Finding) {
-	keep := make([]bool, len(x.items))
-	for _, f := range found {
-		if id, ok := x.print[f.Fingerprint]; ok {
-			keep[id] = true
-			x.items[id].f = f
+// hold makes the index hold just the items given, all findings in reading order,
+// and returns the ids of those that are new and of those that are gone. A finding
+// that stays keeps its id.
+func (x *index) hold(items []item) (fresh, gone []int32) {
+	known := len(x.items)
+	fresh = x.add(items)
+	held := make([]bool, len(x.items))
+	order := make([]int32, 0, len(items))
+	for i := range items {
+		id := x.print[items[i].f.Fingerprint]
+		if held[id] {
+			continue
+		}
+		held[id] = true
+		order = append(order, id)
+		if int(id) < known {
+			x.renew(id, items[i])
 		}
 	}
-	x.order = slices.DeleteFunc(x.order, func(id int32) bool { return !keep[id] })
-	clear(x.bySeverity[:])
 	for _, id := range x.order {
-		x.bySeverity[x.items[id].f.Severity]++
+		if !held[id] {
+			gone = append(gone, id)
+			x.bury(id)
+		}
+	}
+	x.order = order
+	x.weigh()
+	return fresh, gone
+}
+
+// renew replaces what is known of a finding. The fix that is looked at stays.
+func (x *index) renew(id int32, it item) {
+	old := &x.items[id]
+	it.group = old.group
+	if fix := old.fix(); fix != nil {
+		it.shown = int8(max(slices.IndexFunc(it.f.Fixes, func(f fixes.Fix) bool { return f.Title == fix.Title }), 0))
+	}
+	*old = it
+}
+
+// bury takes a finding out that is gone. Its fixes hold on to the inventory that
+// it was found in, and must not.
+func (x *index) bury(id int32) {
+	it := &x.items[id]
+	f := it.f
+	delete(x.print, f.Fingerprint)
+	it.f = &fixes.Finding{Rule: f.Rule, Fingerprint: f.Fingerprint, Object: f.Object, Path: f.Path, Severity: f.Severity}
+	it.shown = 0
+}
+
+// weigh counts the severities of the findings in the order, and finds the worst
+// of each group.
+func (x *index) weigh() {
+	clear(x.bySeverity[:])
+	for by := range x.groups {
+		x.sorted[by] = nil
+		for g := range x.groups[by] {
+			x.groups[by][g].severity = 0
+		}
+	}
+	var buf [8]int32
+	for _, id := range x.order {
+		severity := x.items[id].f.Severity
+		x.bySeverity[severity]++
+		for by := range groupings {
+			for _, g := range x.groupsOf(id, by, buf[:0]) {
+				group := &x.groups[by][g]
+				group.severity = max(group.severity, severity)
+			}
+		}
 	}
 }
 

@@ -136,6 +136,7 @@ func (a *app) move(by int) {
 		a.detailPager().by(by)
 		return
 	}
+	a.scan.looked = true
 	s := a.scroller()
 	s.to(max(min(s.cursor+by, s.n-1), 0))
 	if a.screen == applyScreen {
@@ -191,6 +192,14 @@ func (a *app) quit() tea.Cmd {
 			title: "Quit?",
 			text: []string{plural(a.dec.count, "fix", "fixes") + " staged, neither applied nor exported: quitting forgets " +
 				map[bool]string{true: "it", false: "them"}[a.dec.count == 1] + "."},
+			answers: []reply{{"y", "quit", func(*app) tea.Cmd { return tea.Quit }}},
+		}
+		return nil
+	}
+	if n := a.shelved(); n > 0 {
+		a.overlay = &confirm{
+			title:   "Quit?",
+			text:    []string{plural(n, "fix", "fixes") + " staged elsewhere, in contexts or namespaces that you have left: quitting forgets " + map[bool]string{true: "it", false: "them"}[n == 1] + "."},
 			answers: []reply{{"y", "quit", func(*app) tea.Cmd { return tea.Quit }}},
 		}
 		return nil

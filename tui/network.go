@@ -127,7 +127,7 @@ func (a *app) onNetDone(msg netDone) {
 	}
 	if msg.result != nil {
 		a.scan.result = msg.result
-		a.takeFindings(msg.items, msg.result)
+		a.takeFindings(msg.items)
 		a.list.rebuild(&a.dec)
 		a.dec.version++ // the plan is another
 	}

@@ -4,24 +4,9 @@ import (
 	"context"
 	"sync"
 	"time"
-)
 
-// The waits between two tries to reach a server again.
-const (
-	firstWait = time.Second
-	longest   = 30 * time.Second
+	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
-
-// Backoff returns how long to wait before a server is tried for the nth time
-// again, counted from 1: twice as long each time, and never longer than half a
-// minute.
-func Backoff(n int) time.Duration {
-	wait := firstWait
-	for ; n > 1 && wait < longest; n-- {
-		wait *= 2
-	}
-	return min(wait, longest)
-}
 
 // link is the connection to a server that many watches share: when it breaks,
 // all of them try again at the same time.
@@ -42,7 +27,7 @@ func (l *link) fail(ctx context.Context, s *stream, err error) {
 	l.broken[s] = true
 	if now := time.Now(); !now.Before(l.until) {
 		l.tries++
-		l.until = now.Add(Backoff(l.tries))
+		l.until = now.Add(fixes.Backoff(l.tries))
 		l.say(err, l.until)
 	}
 	until := l.until
