@@ -210,7 +210,7 @@ func (x *index) hold(items []item) (fresh, gone []int32) {
 		held[id] = true
 		order = append(order, id)
 		if int(id) < known {
-			x.renew(id, items[i])
+			x.update(id, items[i])
 		}
 	}
 	for _, id := range x.order {
@@ -224,8 +224,8 @@ func (x *index) hold(items []item) (fresh, gone []int32) {
 	return fresh, gone
 }
 
-// renew replaces what is known of a finding. The fix that is looked at stays.
-func (x *index) renew(id int32, it item) {
+// update replaces what is known of a finding. The fix that is looked at stays.
+func (x *index) update(id int32, it item) {
 	old := &x.items[id]
 	it.group = old.group
 	if fix := old.fix(); fix != nil {

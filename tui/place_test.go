@@ -78,6 +78,19 @@ func TestSwitchNamespace(t *testing.T) {
 	d.press("n", "enter").has("that is where you are")
 }
 
+// TestLateDiff lets the diff of a fix come after the session has moved: what it
+// was made for is another finding now.
+func TestLateDiff(t *testing.T) {
+	d := scanned(t, twoClusters(t), 100, 30).on("env[2]")
+	key, _, _ := d.previewWanted()
+	late := d.previews.made[key]
+	d.press("C").write("test").press("enter").has("1 finding ")
+	d.Update(previewDone{key, late})
+	if _, made := d.previews.get(previewKey{item: key.item, fix: key.fix}); made {
+		t.Error("the diff of another cluster is shown")
+	}
+}
+
 func TestSwitchWhereThereIsNone(t *testing.T) {
 	d := scanned(t, shopSession(t), 100, 30).press("C").has("there is no cluster here").press("n").has("there is no cluster here")
 	d.press("W").has("there is no cluster to follow").press("R").has("r scans again")

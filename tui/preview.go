@@ -30,6 +30,7 @@ type previews struct {
 	// whatever result: it is shown until the one that is wanted is made.
 	last    map[previewKey]preview
 	making  bool
+	since   int // the scan from which on diffs are taken: items were others before
 	version int // changes with what is made
 }
 
@@ -42,6 +43,13 @@ type previewDone struct {
 }
 
 func (p *previews) clear() { p.made, p.last = nil, nil }
+
+// renew drops all diffs, and those that come of what was before a scan.
+func (p *previews) renew(scan int) {
+	p.clear()
+	p.since = scan
+	p.version++
+}
 
 // latest is the key of a fix's last diff.
 func (k previewKey) latest() previewKey { return previewKey{item: k.item, fix: k.fix} }
@@ -57,6 +65,9 @@ func (p *previews) get(key previewKey) (preview, bool) {
 
 func (p *previews) done(msg previewDone) {
 	p.making = false
+	if msg.key.scan < p.since {
+		return
+	}
 	if len(p.made) >= maxPreviews || len(p.last) >= maxPreviews {
 		p.clear()
 	}

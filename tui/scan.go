@@ -223,8 +223,9 @@ func (a *app) retrying(at time.Time) string {
 }
 
 // until counts the seconds until a time.
-func (a *app) until(at time.Time) int { return max(int(at.Sub(a.opts.now()).Round(time.Second).Seconds()), 0) }
-
+func (a *app) until(at time.Time) int {
+	return max(int(at.Sub(a.opts.now()).Round(time.Second).Seconds()), 0)
+}
 
 // difference is what a new result changes on the list.
 type difference struct {
@@ -357,7 +358,8 @@ func (a *app) keepDecisions() {
 	}
 	a.dec = decisions{version: a.dec.version + 1}
 	a.list.renew()
-	a.previews.clear()
+	a.scan.number++
+	a.previews.renew(a.scan.number)
 }
 
 // returnToCursor puts the cursor back on the finding that it was on before

@@ -63,7 +63,11 @@ func (a *app) scanDetail(w int) []string {
 	out = append(out, a.fact("findings", found, w)...)
 	var waiting []string
 	for _, kind := range p.Waiting {
-		waiting = append(waiting, kind.String())
+		name := kind.String()
+		if kind.Fact() { // which is of no API group
+			name = kind.Resource
+		}
+		waiting = append(waiting, name)
 	}
 	if len(waiting) > 0 {
 		out = append(out, "")

@@ -27,6 +27,8 @@ const (
 	steady = time.Second
 	// maxWatches bounds the watches under way; what is beyond is polled.
 	maxWatches = 200
+	// mostTemplates bounds the templates that are remembered of a kind's owners.
+	mostTemplates = 20_000
 )
 
 // Follow keeps the result up to date until ctx ends: it watches the places that
@@ -206,6 +208,9 @@ func (f *follower) watch(ctx context.Context, s *stream) error {
 			return
 		}
 		ref := fixes.RefOf(e.Object)
+		if len(s.slimmer.templates)+len(s.slimmer.revisions) > mostTemplates {
+			s.slimmer = slimmer{} // controllers come and go
+		}
 		s.slimmer.slim(e.Object)
 		f.note(func(c *changes) {
 			c.objects[ref] = e.Object
