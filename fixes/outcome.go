@@ -8,6 +8,10 @@ type Progress struct {
 	Objects int
 	// Found are the findings that came since the last report.
 	Found []*Finding
+	// Waiting are the kinds that are not there yet, in order; Skips what could
+	// not be looked at so far, and why.
+	Waiting []Kind
+	Skips   []Skip
 }
 
 // State is what became of one change.

@@ -16,6 +16,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/catalog"
 	"github.com/kubectl-harden/kubectl-harden/plugin/source"
+	"github.com/kubectl-harden/kubectl-harden/tui"
 )
 
 // Flags are the command line as it was typed.
@@ -28,6 +29,7 @@ type Flags struct {
 	Recursive     bool
 	Kustomize     string
 	Demo          bool
+	Watch         bool
 
 	Rules, Skip, Categories, Threats []string
 	Severity                         string
@@ -103,6 +105,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 		set("What to scan", func(fs *pflag.FlagSet) {
 			f.addSource(fs)
 			fs.StringVarP(&f.Selector, "selector", "l", "", "Only objects with these labels, as in kubectl get ('app=web,tier!=db').")
+			fs.BoolVarP(&f.Watch, "watch", "w", false, "Let the terminal UI follow the cluster from the start: findings come and go with what changes.")
 		}),
 		set("What to look for", func(fs *pflag.FlagSet) {
 			fs.StringSliceVar(&f.Rules, "rule", nil, "Only these rules; see kubectl harden rules.")
@@ -199,10 +202,11 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 	o := &Options{
 		IOStreams: streams, connection: f.Connection, Now: time.Now,
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
-		Yes: f.Yes, Managed: f.IncludeManaged, ReadOnly: f.ReadOnly, Fresh: f.Fresh,
+		Yes: f.Yes, Managed: f.IncludeManaged, ReadOnly: f.ReadOnly, Fresh: f.Fresh, Watch: f.Watch,
 		asking: slices.Concat(f.Rules, []string{"skip"}, f.Skip, []string{"category"}, f.Categories, []string{"threat"}, f.Threats,
 			[]string{"severity", f.Severity, "selector", f.Selector}),
 	}
+	o.elsewhere = func(to tui.Place) (*Options, error) { return f.elsewhere(o, to) }
 	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set, f.Config.set}
 	for _, step := range steps {
 		if err := step(o); err != nil {
@@ -227,6 +231,9 @@ func (f *Flags) setSource(o *Options) error {
 		return errors.New("-A and -n exclude each other")
 	case f.Recursive && len(f.Filenames) == 0:
 		return errors.New("-R goes with -f")
+	}
+	if f.Watch && (given > 0 || f.Fix) {
+		return errors.New("--watch follows a cluster in the terminal UI: it goes with neither -f, -k, --demo nor --fix")
 	}
 	o.Namespace = namespace
 	switch {

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/plugin/metrics"
 	"github.com/kubectl-harden/kubectl-harden/plugin/nodes"
 	"github.com/kubectl-harden/kubectl-harden/plugin/source"
+	"github.com/kubectl-harden/kubectl-harden/tui"
 )
 
 // Options are what one run of the command is to do.
@@ -65,7 +67,13 @@ type Options struct {
 	// decisions are about single connections; the user may change them.
 	decisions *decisionList
 
+	// Watch makes the terminal UI follow the cluster from the start.
+	Watch bool
+
 	Now func() time.Time
+
+	// elsewhere returns the options for another place of the kubeconfig.
+	elsewhere func(tui.Place) (*Options, error)
 
 	// secretForms returns the forms in which new Secrets are exported.
 	secretForms func(context.Context) ([]forms.Form, error)
@@ -100,6 +108,22 @@ type Options struct {
 
 // Run does what the options say.
 func (o *Options) Run(ctx context.Context) error {
+	if err := o.open(ctx); err != nil {
+		return err
+	}
+	switch {
+	case o.Fix:
+		return o.runFix(ctx)
+	case o.interactive():
+		return o.runTUI(ctx)
+	case o.Watch:
+		return usageError(errors.New("--watch goes with the terminal UI: leave out -o and --fail-on, and start it on a terminal"))
+	}
+	return o.runReport(ctx)
+}
+
+// open prepares all that a scan reads.
+func (o *Options) open(ctx context.Context) error {
 	var err error
 	if o.configured, err = o.config.settings(); err != nil {
 		return err
@@ -123,13 +147,7 @@ func (o *Options) Run(ctx context.Context) error {
 		o.facts = append(o.facts, metrics.Pods{API: o.cluster.Client, Namespace: o.Namespace})
 	}
 	o.discoverResources()
-	switch {
-	case o.Fix:
-		return o.runFix(ctx)
-	case o.interactive():
-		return o.runTUI(ctx)
-	}
-	return o.runReport(ctx)
+	return nil
 }
 
 // interactive reports whether the terminal UI is to open: there is a terminal

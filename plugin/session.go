@@ -18,8 +18,17 @@ import (
 
 // runTUI opens the terminal UI.
 func (o *Options) runTUI(ctx context.Context) error {
+	err := tui.Run(ctx, o.session(), o.In, o.Out)
+	if errors.Is(err, tui.ErrInterrupted) {
+		return errors.Join(context.Canceled, err)
+	}
+	return err
+}
+
+// session returns what the terminal UI needs to look at the options' source.
+func (o *Options) session() tui.Session {
 	session := tui.Session{
-		Context: fixes.Clean(o.Context), Scope: fixes.Clean(o.Scope),
+		Context: o.Context, Namespace: o.Namespace, Scope: fixes.Clean(o.Scope),
 		Redact:  secrets.Redact,
 		Scan:    o.scan,
 		Export:  o.exportPlan,
@@ -40,9 +49,11 @@ func (o *Options) runTUI(ctx context.Context) error {
 		session.PlanUndo, session.Undo = runs.planUndo, runs.undo
 		session.Annotate = o.annotateCommand
 		session.PlanResume, session.Resume = runs.planResume, runs.resume
-		session.Scan, session.FixCommand = runs.scan, runs.fixCommand
+		session.FixCommand = runs.fixCommand
 		session.Production, session.ConfirmAbove = o.guard.isProduction(o.Context), o.guard.confirmAbove
 		session.WhyReadOnly = o.guard.whyReadOnly
+		session.Scan, session.Rescan, session.Watch, session.Watching = runs.scan, runs.rescan, runs.watch, o.Watch
+		session.Contexts, session.Namespaces, session.Switch = o.contexts, o.namespaces, o.switchTo
 	case o.Context == "demo":
 		session.WhyNoApply = "the demo is not a cluster that could be changed"
 	default:
@@ -52,12 +63,7 @@ func (o *Options) runTUI(ctx context.Context) error {
 		session.Ignore = func(i fixes.Ignore) ([]fixes.Ignore, error) { return o.config.add(i, o.Now()) }
 		session.EndIgnore = o.config.remove
 	}
-	err := tui.Run(ctx, session, o.In, o.Out)
-	k.tell(o.ErrOut)
-	if errors.Is(err, tui.ErrInterrupted) {
-		return errors.Join(context.Canceled, err)
-	}
-	return err
+	return session
 }
 
 func (o *Options) exportPlan(_ context.Context, plan *fixes.Plan, dir string) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/plugin/apply"
 	"github.com/kubectl-harden/kubectl-harden/plugin/apply/journal"
+	"github.com/kubectl-harden/kubectl-harden/plugin/source"
 	"github.com/kubectl-harden/kubectl-harden/tui"
 )
 
@@ -19,18 +20,21 @@ type sessionRuns struct {
 	o *Options
 
 	mu     sync.Mutex
-	result *fixes.Result // of the latest scan
+	result *fixes.Result // the latest
+	live   *source.Live  // of the latest scan
 	latest int
 }
 
 func (s *sessionRuns) scan(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
 	result, err := s.o.scan(ctx, report)
-	if result != nil {
-		s.mu.Lock()
-		s.result = result
-		s.mu.Unlock()
+	if err != nil {
+		return result, err
 	}
-	return result, err
+	live := source.NewLive(s.o.source.(*source.Cluster), result, s.o.decisions.get)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result, s.live = result, live
+	return result, nil
 }
 
 // check asks the server about a plan, and refuses itself what something else

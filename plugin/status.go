@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -117,9 +119,27 @@ func connectionError(err error, host, contextName string) error {
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the server %s refuses the credentials of context %q (401): they are wrong or expired; log in again", host, contextName)
 	case errors.As(err, &dns):
-		return fmt.Errorf("the server %s cannot be reached: no such host %s; check --context and --server", host, dns.Name)
+		return &fixes.Unreachable{Host: host, Reason: "does not answer: no such host " + dns.Name,
+			Err: fmt.Errorf("the server %s cannot be reached: no such host %s; check --context and --server", host, dns.Name)}
 	case network != nil, errors.Is(err, io.EOF), apierrors.IsTimeout(err), errors.Is(err, context.DeadlineExceeded), wrapped != nil:
-		return fmt.Errorf("the server %s cannot be reached: %w; check --context and --server", host, reason)
+		said := fmt.Errorf("the server %s cannot be reached: %w; check --context and --server", host, reason)
+		if isTLS(err) { // which no waiting mends
+			return said
+		}
+		return &fixes.Unreachable{Host: host, Reason: "does not answer: " + strings.TrimPrefix(reason.Error(), "connect: "), Err: said}
+	case apierrors.IsServiceUnavailable(err), apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err), apierrors.IsInternalError(err):
+		return &fixes.Unreachable{Host: host, Reason: "cannot serve now: " + err.Error(), Err: err}
 	}
 	return err
+}
+
+// isTLS reports whether two ends could not agree on a secure connection, or one
+// of them does not trust the other.
+func isTLS(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	var authority x509.UnknownAuthorityError
+	return errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &authority) ||
+		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }

@@ -44,15 +44,25 @@ type app struct {
 	ticking bool
 
 	scan     scan
+	scans    int // counts them
 	list     *list
 	dec      decisions
 	ignored  ignored
-	kept     map[string]Staged // by finding: fixes staged before the scan that runs
 	keeper   keeper
-	cursorAt string // the finding under the cursor before it
-	detail   detail
-	previews previews
-	context  int // index in contexts
+	cursorAt string // the finding under the cursor before the list was emptied
+	// kept are fixes to stage when their finding comes, by its fingerprint. shelf
+	// holds them for the contexts that were left.
+	kept  map[string]Staged
+	shelf map[string]map[string]Staged
+
+	place      Place // that the session looks at
+	roamed     bool  // it was another before
+	moving     moving
+	watch      watch
+	rescanning bool
+	detail     detail
+	previews   previews
+	context    int // index in contexts
 
 	net    netView
 	plan   planView
@@ -89,11 +99,9 @@ type notice struct {
 }
 
 func newApp(ctx context.Context, s Session, o options) *app {
-	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
-	s.IgnoreFile, s.WhyNoIgnore = fixes.Clean(s.IgnoreFile), fixes.Clean(s.WhyNoIgnore)
-	s.WhyReadOnly = fixes.Clean(s.WhyReadOnly)
-	s.readOnly()
-	a := &app{session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList(), kept: map[string]Staged{}}
+	a := &app{opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList(), kept: map[string]Staged{}, shelf: map[string]map[string]Staged{}}
+	a.look(s)
+	a.watch.on = s.Watching && s.Watch != nil
 	if s.ASCII {
 		a.glyphs = asciiGlyphs
 	}
@@ -101,6 +109,16 @@ func newApp(ctx context.Context, s Session, o options) *app {
 	a.plan.outline, a.apply.outline = &outline{}, &outline{}
 	a.keys = newKeyMap(s.Keys)
 	return a
+}
+
+// look makes the app look at a session.
+func (a *app) look(s Session) {
+	a.place = Place{s.Context, s.Namespace}
+	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
+	s.IgnoreFile, s.WhyNoIgnore = fixes.Clean(s.IgnoreFile), fixes.Clean(s.WhyNoIgnore)
+	s.WhyReadOnly = fixes.Clean(s.WhyReadOnly)
+	s.readOnly()
+	a.session = s
 }
 
 func (a *app) say(t tone, text string) { a.notice = notice{t, text} }
@@ -116,9 +134,10 @@ func (a *app) Init() tea.Cmd {
 // screen lacks.
 func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := a.take(msg)
+	held := a.takeHeld()
 	a.leaveBehind()
 	a.measure()
-	return a, tea.Batch(cmd, a.lookUp(), a.lookUpNetwork(), a.keepSoon())
+	return a, tea.Batch(cmd, held, a.lookUp(), a.lookUpNetwork(), a.keepSoon())
 }
 
 func (a *app) take(msg tea.Msg) tea.Cmd {
@@ -134,7 +153,23 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 	case scanReport:
 		return a.onScanReport(msg)
 	case scanDone:
-		a.onScanDone(msg)
+		return a.onScanDone(msg)
+	case retryScan:
+		return a.onRetryScan(msg)
+	case watchReport:
+		return a.onWatchReport(msg)
+	case watchEnded:
+		a.onWatchEnded(msg)
+	case freshOver:
+		a.onFreshOver()
+	case rescanned:
+		return a.onRescanned(msg)
+	case contextsRead:
+		a.onContextsRead(msg)
+	case namespacesRead:
+		a.onNamespacesRead(msg)
+	case moved:
+		return a.onMoved(msg)
 	case previewDone:
 		a.previews.done(msg)
 	case ignoreDone:
@@ -251,8 +286,11 @@ func (a *app) View() tea.View {
 
 // busy reports whether something goes on that takes time.
 func (a *app) busy() bool {
-	return a.scan.running || a.net.making || a.plan.composing || a.plan.check.running || a.apply.running || a.planning.running() || a.history.reading
+	return a.scan.running || a.rescanning || a.moving.cancel != nil || a.waiting() || a.net.making || a.plan.composing || a.plan.check.running || a.apply.running || a.planning.running() || a.history.reading
 }
+
+// waiting reports whether a server that does not answer is to be tried again.
+func (a *app) waiting() bool { return !a.scan.retry.IsZero() && !a.scan.running || a.watch.lost != nil }
 
 type tick struct{}
 

@@ -38,7 +38,8 @@ func TestFindingsStreamIn(t *testing.T) {
 	d.has("6 findings", "1 staged", "scanning 9/14 kinds")
 	d.press("p").has("the scan is still running: 9 of 14 kinds")
 	report(14, all[4:])
-	d.Update(scanDone{number: d.scan.number, result: fixes.Scan(shopInventory(t), testRules())})
+	result := fixes.Scan(shopInventory(t), testRules())
+	d.Update(scanDone{number: d.scan.number, result: result, items: newItems(result.Findings)})
 	d.has("10 findings", "1 staged").hasNot("scanning")
 }
 
@@ -158,7 +159,7 @@ func TestRescanKeepsDecisions(t *testing.T) {
 	if !strings.Contains(d.screenText(), "›  ✓ shop/web") {
 		t.Errorf("the cursor is elsewhere:\n%s", d.screenText())
 	}
-	d.press("u").has("nothing to undo")
+	d.press("u").has("0 staged") // and so does their history
 }
 
 func TestScanFailsThenWorks(t *testing.T) {

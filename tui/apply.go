@@ -244,7 +244,7 @@ func (a *app) leaveApply() {
 		return
 	}
 	a.screen = findingsScreen
-	if a.applied {
+	if a.applied && !a.following() {
 		a.say(warn, "these findings are from before the apply; r scans again")
 	}
 }

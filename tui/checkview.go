@@ -140,7 +140,7 @@ func (a *app) serverWhole(w int) []string {
 	}
 	out := wrap(a.styles.bold.Render(a.serverSum()), w)
 	if c.err != nil && c.objections() == 0 && !c.running {
-		out = append(out, wrap(a.styles.warn.Render("It could not be asked about all: ")+fixes.CleanLines(c.err.Error()), w)...)
+		out = append(out, wrap(a.styles.warn.Render("It could not be asked about all: ")+saidOf(c.err), w)...)
 	}
 	shown := 0
 	for _, i := range c.against {

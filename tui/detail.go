@@ -67,17 +67,19 @@ func (a *app) measureDetail() {
 		w        int
 	}
 	switch {
+	case a.scanShown():
+		a.measureScan(w, h)
 	case !ok:
 		a.detail.set(nil, w, h, func() (string, []string) { return "", nil })
 	case r.isGroup():
 		t := a.list.tallies[r.group]
 		key := group{a.list.by, r.group, a.scan.number, int(t.n), len(a.list.order), t.staged, t.ignored, a.list.filter.raw, w}
-		subject := group{by: key.by, id: key.id, scan: key.scan}
+		subject := group{by: key.by, id: key.id}
 		a.detail.set(subject, key, h, func() (string, []string) { return a.groupDetail(r.group, w) })
 	default:
 		it := &a.list.items[r.item]
 		key := previewKey{a.scan.number, r.item, it.shown, a.net.made}
-		a.detail.set(key, finding{key, a.dec.taken[r.item], a.previews.version, a.context, a.scan.running, it.f, it.by, w}, h,
+		a.detail.set(key.latest(), finding{key, a.dec.taken[r.item], a.previews.version, a.context, a.scan.running, it.f, it.by, w}, h,
 			func() (string, []string) { return a.findingDetail(r.item, w) })
 	}
 }
@@ -157,7 +159,7 @@ func (a *app) fixDetail(id int32, w int) []string {
 	}
 	out = append(out, "")
 	key, _, _ := a.previewWanted()
-	p, made := a.previews.made[key]
+	p, made := a.previews.get(key)
 	switch {
 	case !made && a.scan.running:
 		return append(out, a.styles.faint.Render("the change is shown once the scan is done"))

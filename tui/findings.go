@@ -31,15 +31,9 @@ func findingsKeys() []binding {
 			off: (*app).cannotPlan, run: (*app).openPlan},
 		{action: "findings.ignore", keys: []string{"i"}, short: "ignore", help: "ignore the finding, or those of the group, with a reason; end that", group: toChoose, asks: "y",
 			off: (*app).cannotIgnore, run: do((*app).askIgnore)},
-<<<<<<< HEAD
 		{action: "findings.showIgnored", keys: []string{"I"}, help: "show what is ignored, or hide it", group: toLook,
-			off: func(a *app) string { return when(a.ignored.count(a) == 0, "nothing is ignored") }, run: do((*app).toggleIgnored)},
-		{action: "findings.lastApply", keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
-=======
-		{keys: []string{"I"}, help: "show what is ignored, or hide it", group: toLook,
 			off: func(a *app) string { return when(a.ignoredCount() == 0, "nothing is ignored") }, run: do((*app).toggleIgnored)},
-		{keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
->>>>>>> h/ignore
+		{action: "findings.lastApply", keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
 			off: (*app).nothingApplied, run: do((*app).returnToApply)},
 		{action: "findings.export", keys: []string{"e"}, help: "export the plan to files", group: toAct, asks: "enter",
 			off: (*app).cannotExport, run: do((*app).askExport)},
@@ -67,6 +61,14 @@ func findingsKeys() []binding {
 			off: (*app).cannotCopy, run: (*app).copyCommand},
 		{action: "findings.scan", keys: []string{"r"}, help: "scan again", group: toAct,
 			off: func(a *app) string { return when(a.scan.running, "a scan is running") }, run: (*app).startScan},
+		{keys: []string{"R"}, help: "read the finding's object anew, and judge again", group: toAct,
+			off: (*app).cannotRescan, run: (*app).rescan},
+		{keys: []string{"W"}, short: "watch", help: "follow the cluster: findings come and go with what changes", group: toAct,
+			off: (*app).cannotWatch, run: (*app).toggleWatch},
+		{keys: []string{"n"}, help: "look at one namespace, or at all", group: toLook,
+			off: (*app).cannotMove, run: (*app).askNamespace},
+		{keys: []string{"C"}, help: "look at another context of the kubeconfig", group: toLook,
+			off: (*app).cannotMove, run: (*app).askContext},
 	}
 	return append(append(moves(), list...), leave()...)
 }
@@ -106,6 +108,7 @@ func (a *app) enter() {
 	if a.inDetail {
 		return
 	}
+	a.scan.looked = true
 	r, ok := a.list.current()
 	switch {
 	case !ok:
@@ -196,12 +199,9 @@ func (a *app) showSkips() {
 	m := &message{title: "What the scan could not read", text: []string{
 		"Rules that need these stay silent, or ask for a review instead of calling a fix safe.", "",
 	}}
-	for _, s := range a.scan.result.Inventory.Skips() {
-		where := "everywhere"
-		if s.Namespace != "" {
-			where = "in " + fixes.Clean(s.Namespace)
-		}
-		m.text = append(m.text, fixes.Clean(s.Resource)+" "+where+": "+fixes.Clean(s.Reason))
+	m.text = append(m.text, skipLines(a.scan.result.Inventory.Skips())...)
+	if len(a.watch.polled) > 0 {
+		m.text = append(m.text, "", "Not to be watched, so read every half minute: "+fixes.Clean(strings.Join(a.watch.polled, ", ")))
 	}
 	a.overlay = m
 }

@@ -44,7 +44,18 @@ func itemsOf(result *fixes.Result) []item {
 	for _, s := range result.Suppressed {
 		found = append(found, s.Finding)
 	}
-	return newItems(found)
+	items := newItems(found)
+	if len(result.Suppressed) == 0 {
+		return items
+	}
+	by := make(map[string]*fixes.Ignore, len(result.Suppressed))
+	for i := range result.Suppressed {
+		by[result.Suppressed[i].Fingerprint] = &result.Suppressed[i].By
+	}
+	for i := range items {
+		items[i].by = by[items[i].f.Fingerprint]
+	}
+	return items
 }
 
 // ignoreAct is something that the user began, or ended, to ignore.
@@ -183,7 +194,7 @@ func (a *app) onIgnoreDone(msg ignoreDone) tea.Cmd {
 	a.ignored.list, a.ignored.changed = msg.list, true
 	a.scan.result = msg.result
 	a.afterIgnore(msg, len(msg.result.Suppressed)-before)
-	a.takeFindings(msg.items, msg.result)
+	a.takeFindings(msg.items)
 	a.list.rebuild(&a.dec)
 	if a.screen == planScreen {
 		return a.recompose()
@@ -221,7 +232,7 @@ func (a *app) afterIgnore(msg ignoreDone, more int) {
 // toggleIgnored shows what is ignored on the list, or hides it.
 func (a *app) toggleIgnored() {
 	a.ignored.shown = !a.ignored.shown
-	a.list.hold(a.scan.result, a.ignored.shown)
+	a.list.show(a.ignored.shown)
 	a.list.refilter()
 	a.list.rebuild(&a.dec)
 	if a.ignored.shown {

@@ -122,7 +122,7 @@ func TestIgnoredShown(t *testing.T) {
 	if len(file.list) != 1 {
 		t.Errorf("not written again: %v", file.list)
 	}
-	d.press("r").has("8 findings", "2 ignored").press("u").has("nothing to undo")
+	d.press("r").has("8 findings", "2 ignored").press("u").has("undone: staged 1").press("u").has("nothing to undo")
 }
 
 func TestIgnoreByAnnotation(t *testing.T) {

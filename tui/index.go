@@ -101,7 +101,9 @@ type group struct {
 type index struct {
 	items []item
 	print map[string]int32 // by fingerprint
-	order []int32
+	// all are the findings that are held, and order those of them to list, both
+	// in reading order.
+	all, order []int32
 	// ignored counts those in the order that are ignored, and yet shown.
 	ignored int
 	// bySeverity counts the others in the order.
@@ -198,28 +200,97 @@ func (x *index) merge(ids []int32) {
 	x.order = append(append(merged, old...), ids...)
 }
 
-// hold makes the order that of a result, with what is ignored among it or not.
-func (x *index) hold(result *fixes.Result, ignored bool) {
-	x.order, x.ignored = x.order[:0], 0
-	clear(x.bySeverity[:])
-	for _, f := range result.Findings {
-		if id, ok := x.print[f.Fingerprint]; ok {
-			x.items[id].f, x.items[id].by = f, nil
+// hold makes the index hold just the items given, all findings in reading order,
+// and returns the ids of those that are new and of those that are gone. A finding
+// that stays keeps its id. What is ignored is in the order only where it is to be
+// shown.
+func (x *index) hold(items []item, ignored bool) (fresh, gone []int32) {
+	known := len(x.items)
+	fresh = x.add(items)
+	held := make([]bool, len(x.items))
+	all := make([]int32, 0, len(items))
+	for i := range items {
+		id := x.print[items[i].f.Fingerprint]
+		if held[id] {
+			continue
+		}
+		held[id] = true
+		all = append(all, id)
+		if int(id) < known {
+			x.update(id, items[i])
+		}
+	}
+	for _, id := range x.print {
+		if !held[id] {
+			gone = append(gone, id)
+		}
+	}
+	slices.Sort(gone)
+	for _, id := range gone {
+		x.bury(id)
+	}
+	x.all = all
+	x.show(ignored)
+	return fresh, gone
+}
+
+// show makes the order that of what is held, with what is ignored or without.
+func (x *index) show(ignored bool) {
+	x.order, x.ignored = make([]int32, 0, len(x.all)), 0
+	for _, id := range x.all {
+		switch {
+		case x.items[id].by == nil:
 			x.order = append(x.order, id)
-			x.bySeverity[f.Severity]++
+		case ignored:
+			x.order = append(x.order, id)
+			x.ignored++
 		}
 	}
-	var hidden []int32
-	for i := range result.Suppressed {
-		s := &result.Suppressed[i]
-		if id, ok := x.print[s.Fingerprint]; ok {
-			x.items[id].f, x.items[id].by = s.Finding, &s.By
-			hidden = append(hidden, id)
+	x.weigh()
+}
+
+// update replaces what is known of a finding. The fix that is looked at stays.
+func (x *index) update(id int32, it item) {
+	old := &x.items[id]
+	it.group = old.group
+	if fix := old.fix(); fix != nil {
+		it.shown = int8(max(slices.IndexFunc(it.f.Fixes, func(f fixes.Fix) bool { return f.Title == fix.Title }), 0))
+	}
+	*old = it
+}
+
+// bury takes a finding out that is gone. Its fixes hold on to the inventory that
+// it was found in, and must not.
+func (x *index) bury(id int32) {
+	it := &x.items[id]
+	f := it.f
+	delete(x.print, f.Fingerprint)
+	it.f = &fixes.Finding{Rule: f.Rule, Fingerprint: f.Fingerprint, Object: f.Object, Path: f.Path, Severity: f.Severity}
+	it.shown, it.by = 0, nil
+}
+
+// weigh counts the severities of the findings in the order, and finds the worst
+// of each group.
+func (x *index) weigh() {
+	clear(x.bySeverity[:])
+	for by := range x.groups {
+		x.sorted[by] = nil
+		for g := range x.groups[by] {
+			x.groups[by][g].severity = 0
 		}
 	}
-	if ignored {
-		x.ignored = len(hidden)
-		x.merge(hidden)
+	var buf [8]int32
+	for _, id := range x.order {
+		severity := x.items[id].f.Severity
+		if x.items[id].by == nil {
+			x.bySeverity[severity]++
+		}
+		for by := range groupings {
+			for _, g := range x.groupsOf(id, by, buf[:0]) {
+				group := &x.groups[by][g]
+				group.severity = max(group.severity, severity)
+			}
+		}
 	}
 }
 
@@ -228,9 +299,6 @@ func (x *index) count() int { return len(x.order) - x.ignored }
 
 // living returns those of some items that are not ignored.
 func (x *index) living(ids []int32) []int32 {
-	if x.ignored == 0 {
-		return ids
-	}
 	return slices.DeleteFunc(slices.Clone(ids), func(id int32) bool { return x.items[id].by != nil })
 }
 

@@ -13,6 +13,7 @@ import (
 type jobs struct {
 	inventory sync.Mutex
 	asking    sync.Mutex
+	watching  sync.Mutex // held while the cluster is followed
 
 	mu      sync.Mutex
 	closed  bool

@@ -143,6 +143,30 @@ func (a *app) state() State {
 	return s
 }
 
+// keepBehind keeps what is staged in a place that is left, and returns what
+// writes it down.
+func (a *app) keepBehind() tea.Cmd {
+	k := &a.keeper
+	s, keep := a.state(), a.session.Keep
+	if keep == nil || s.Empty() && !k.wrote {
+		return nil
+	}
+	k.number++
+	number := k.number
+	return func() tea.Msg {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.last = max(k.last, number)
+		return keepDone{keep(s)}
+	}
+}
+
+// arrive begins to keep the state of another place: of a new one, or of one
+// where this session was before.
+func (k *keeper) arrive(isNew bool) {
+	k.offer, k.restored, k.kept, k.wrote = nil, 0, mark{}, !isNew
+}
+
 type (
 	keepDue  struct{}
 	keepDone struct{ err error }
@@ -305,7 +329,9 @@ func (a *app) settleKept() {
 	}
 	a.takeUp(a.list.order)
 	gone := len(a.kept)
-	clear(a.kept)
+	if !a.roamed || a.place.Namespace == "" { // else it is of another namespace
+		clear(a.kept)
+	}
 	if a.keeper.restored == 0 {
 		return
 	}

@@ -147,6 +147,7 @@ func (a *app) move(by int) {
 		a.detailPager().by(by)
 		return
 	}
+	a.scan.looked = true
 	s := a.scroller()
 	s.to(max(min(s.cursor+by, s.n-1), 0))
 	if a.screen == applyScreen {

@@ -228,6 +228,9 @@ func (a *app) rule(p pane, w int) string {
 func (a *app) bottom() string {
 	l := a.lay
 	n := a.notice
+	if down := a.down(); n.text == "" && down != "" && !a.apply.running { // stays
+		n = notice{bad, down}
+	}
 	if n.text == "" && a.screen == applyScreen && !a.apply.running { // stays
 		n = notice{a.apply.result.tone, a.apply.result.text}
 	}
@@ -295,7 +298,7 @@ func (a *app) header() string {
 		short = []string{where}
 	}
 	context := join(" ", a.session.Context, when(a.session.WhyReadOnly != "", "(read-only)"))
-	for _, right := range []string{right, ""} {
+	for _, right := range []string{right, a.watchWord(), ""} {
 		for _, parts := range [][]string{
 			{context, a.session.Scope, where, count, staged},
 			{context, where, count, staged},
@@ -326,17 +329,28 @@ func (a *app) headerRight() string {
 	case a.plan.check.running && a.screen == planScreen:
 		return join(" ", fmt.Sprintf("asking the server %d/%d", a.plan.check.answered(), len(a.plan.check.answers)), a.spinner(), "")
 	case a.scan.running && a.scan.progress.Kinds > 0:
-		return join(" ", fmt.Sprintf("scanning %d/%d kinds", a.scan.progress.Loaded, a.scan.progress.Kinds), a.spinner(), "")
+		p := a.scan.progress
+		counted := fmt.Sprintf("scanning %d/%d kinds", p.Loaded, p.Kinds)
+		if p.Objects > 0 {
+			counted = join(" "+a.glyphs.dot+" ", counted, plural(p.Objects, "object"))
+		}
+		return join(" ", counted, a.spinner(), "")
 	case a.scan.running:
 		return join(" ", "scanning", a.spinner(), "")
+	case a.scan.err != nil && !a.scan.retry.IsZero():
+		return join(" ", a.styles.bad.Render(fmt.Sprintf("no answer, retry in %d s", a.until(a.scan.retry))), a.spinner(), "")
 	case a.scan.err != nil:
 		return a.styles.bad.Render("scan failed")
+	case a.moving.cancel != nil:
+		return join(" ", "connecting", a.spinner(), "")
+	case a.rescanning:
+		return join(" ", "reading the object", a.spinner(), "")
 	case a.screen == applyScreen:
 		return a.tone(a.apply.result.tone, a.apply.result.word)
-	case a.applied:
+	case a.applied && !a.following():
 		return a.styles.warn.Render("from before the apply")
 	}
-	return a.severities()
+	return join(" "+a.glyphs.dot+" ", a.watchWord(), a.severities())
 }
 
 // severities counts the findings of each severity, the worst first.

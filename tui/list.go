@@ -213,12 +213,21 @@ func (l *list) seek(at row, seen int) {
 			found = i
 		}
 	}
-	if found < 0 {
+	if found < 0 || l.closed(at) { // where it was, the next one is now
 		l.scroll.to(l.scroll.cursor)
 		return
 	}
 	l.scroll.offset = found - seen
 	l.scroll.to(found)
+}
+
+// closed reports whether a row's finding is gone while its group is listed still.
+func (l *list) closed(r row) bool {
+	if r.isGroup() || !l.listed(r.group) {
+		return false
+	}
+	id, ok := l.print[l.items[r.item].f.Fingerprint]
+	return !ok || id != r.item
 }
 
 // recount counts the staged findings of each group, and those that are ignored.

@@ -37,6 +37,8 @@ func (a *app) emptyList() []string {
 	w := max(a.lay.left.w-2, 1)
 	var text []string
 	switch {
+	case a.down() != "":
+		text = wrap(a.down()+".", w)
 	case a.scan.err != nil:
 		text = append(wrap("The scan failed: "+fixes.CleanLines(a.scan.err.Error()), w), "", "r scans again.")
 	case a.scan.running && len(a.list.order) == 0:
@@ -168,7 +170,11 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	}
 	first, second := a.rowNames(i, it)
 	path := a.list.by == byObject || second == shortPath(it.f.Path)
-	left := []cell{{text: "  "}, {text: mark, style: markStyle}, {text: " " + first + "  ", style: nameStyle}, {text: second, style: a.styles.faint, tail: path}}
+	come := cell{text: "  "}
+	if _, fresh := a.watch.fresh[it.f.Fingerprint]; fresh {
+		come = cell{text: "+ ", style: a.styles.good.Bold(true)}
+	}
+	left := []cell{come, {text: mark, style: markStyle}, {text: " " + first + "  ", style: nameStyle}, {text: second, style: a.styles.faint, tail: path}}
 	right := []cell{{text: fit(fmt.Sprintf(" %6s ", word), 8, ""), style: wordStyle}}
 	if s := it.f.Severity; a.list.by != byRule || s != a.list.groups[byRule][r.group].severity {
 		style := a.styles.severity[s]

@@ -129,7 +129,10 @@ func (a *app) onNetDone(msg netDone) {
 	}
 	if msg.result != nil {
 		a.scan.result = a.ignored.in(msg.result, a.opts.now())
-		a.takeFindings(msg.items, a.scan.result)
+		if a.ignored.changed {
+			msg.items = itemsOf(a.scan.result)
+		}
+		a.takeFindings(msg.items)
 		a.settleKept()
 		a.list.rebuild(&a.dec)
 		a.dec.version++ // the plan is another

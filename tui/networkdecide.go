@@ -24,7 +24,7 @@ func (a *app) cannotDecide() string {
 	switch {
 	case !ok:
 		return "no connection is listed"
-	case a.applied:
+	case a.applied && !a.following():
 		return "the cluster has changed since the scan; r scans again"
 	case n.grid.Clients[at.row].Others > 0:
 		return "these are many workloads: --keep NAMESPACE/NAME:" + n.grid.serverNames[at.col] + " names one of them"

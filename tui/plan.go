@@ -39,7 +39,7 @@ func (a *app) cannotPlan() string {
 	if why := a.scan.notReady(); why != "" {
 		return why
 	}
-	if a.applied {
+	if a.applied && !a.following() {
 		return "the cluster has changed since the scan; r scans again"
 	}
 	if a.net.behind() {

@@ -25,8 +25,12 @@ type preview struct {
 // what the cursor is on when the one before is done: holding a key down does
 // not pile up work.
 type previews struct {
-	made    map[previewKey]preview
+	made map[previewKey]preview
+	// last holds, for each fix of an item, the diff that was made last, of
+	// whatever result: it is shown until the one that is wanted is made.
+	last    map[previewKey]preview
 	making  bool
+	since   int // the scan from which on diffs are taken: items were others before
 	version int // changes with what is made
 }
 
@@ -38,17 +42,39 @@ type previewDone struct {
 	preview
 }
 
-func (p *previews) clear() { p.made = nil }
+func (p *previews) clear() { p.made, p.last = nil, nil }
+
+// renew drops all diffs, and those that come of what was before a scan.
+func (p *previews) renew(scan int) {
+	p.clear()
+	p.since = scan
+	p.version++
+}
+
+// latest is the key of a fix's last diff.
+func (k previewKey) latest() previewKey { return previewKey{item: k.item, fix: k.fix} }
+
+// get returns a diff, or the one before it while that is not made yet.
+func (p *previews) get(key previewKey) (preview, bool) {
+	if d, made := p.made[key]; made {
+		return d, true
+	}
+	d, made := p.last[key.latest()]
+	return d, made
+}
 
 func (p *previews) done(msg previewDone) {
 	p.making = false
-	if len(p.made) >= maxPreviews {
-		p.made = nil
+	if msg.key.scan < p.since {
+		return
+	}
+	if len(p.made) >= maxPreviews || len(p.last) >= maxPreviews {
+		p.clear()
 	}
 	if p.made == nil {
-		p.made = map[previewKey]preview{}
+		p.made, p.last = map[previewKey]preview{}, map[previewKey]preview{}
 	}
-	p.made[msg.key] = msg.preview
+	p.made[msg.key], p.last[msg.key.latest()] = msg.preview, msg.preview
 	p.version++
 }
 

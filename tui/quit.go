@@ -42,6 +42,9 @@ func (a *app) beforeQuit() *confirm {
 	switch {
 	case n > 0 && a.dec.version != a.saved:
 		text = plural(n, "fix", "fixes") + " staged, neither applied nor exported"
+	case n == 0 && a.session.Keep == nil && a.shelved() > 0:
+		n = a.shelved()
+		text = plural(n, "fix", "fixes") + " staged elsewhere, in contexts or namespaces that you have left"
 	case n == 0 && len(a.net.past) > 0 && a.net.version != a.net.saved:
 		n = len(a.net.decisions)
 		text = plural(n, "decision") + " about connections"
@@ -51,7 +54,7 @@ func (a *app) beforeQuit() *confirm {
 	switch {
 	case a.session.Keep != nil:
 		text += ". The next session here offers to restore " + it(n) + "."
-	case a.dec.count == 0:
+	case a.dec.count == 0 && a.shelved() == 0:
 		text += ": quitting forgets them. y in the network copies the command line that has them."
 	default:
 		text += ": quitting forgets " + it(n) + "."

@@ -25,7 +25,10 @@ func (a *app) sumUp() result {
 	r := result{tone: bad, word: "not all " + v.doing()}
 	switch {
 	case v.err == nil && there == len(v.changes):
-		r = result{good, v.doing(), "done in " + elapsed(v.took) + "; r scans again"}
+		r = result{good, v.doing(), "done in " + elapsed(v.took)}
+		if !a.following() {
+			r.text += "; r scans again"
+		}
 		if a.cannotUndo() == "" {
 			r.text += ", u undoes it"
 		}

@@ -215,6 +215,12 @@ func everyScreen(t *testing.T) map[string]*driver {
 	at := func(keys ...string) *driver { return scanned(t, failing(t), 120, 40).press(keys...) }
 	refusedPlan := shopSession(t)
 	refusedPlan.Check = checked(errors.New("refused"), remarks...)
+	lost := follow(t, shopSession(t), 120, 40)
+	lost.hear(fixes.Update{Lost: errors.New("list pods: \x1b[31mnot now\u202e"), Retry: lost.clock.Add(4 * time.Second)})
+	scan := newDriver(t, shopSession(t), 120, 40)
+	scan.startScan()
+	scan.Update(newScanReport(scan.scan.number, []fixes.Progress{{Kinds: 14, Loaded: 9, Objects: 1200, Waiting: fixes.WorkloadKinds(),
+		Skips: []fixes.Skip{{Resource: "secrets", Namespace: "\x1b[31mpay", Reason: "forbidden\u202e"}}}}))
 	return map[string]*driver{
 		"refused":  planned(t, refusedPlan, 120, 40).press("n"),
 		"asking":   asking(t, 120, 40),
@@ -226,6 +232,11 @@ func everyScreen(t *testing.T) map[string]*driver {
 		"undo":     undoable(t, 120, 40).press("u"),
 		"undoing":  undoingShop(t, 120, 40),
 		"scanning": midway(t, 120, 40),
+		"scan":     scan,
+		"lost":     lost.driver,
+		"contexts": scanned(t, twoClusters(t), 120, 40).press("C"),
+		"spaces":   scanned(t, twoClusters(t), 120, 40).press("n"),
+		"leaving":  scanned(t, twoClusters(t), 120, 40).press("S", "C", "down", "enter"),
 		"findings": at("j", "j", "j", "j"),
 		"detail":   at("j", "j", "j", "j", "enter", "J"),
 		"filter":   at("/", "p", "a"),

@@ -32,6 +32,8 @@ type Session struct {
 	// Keys are the keys of actions, by name, as [CheckKeys] accepts them. Actions
 	// that are not named have the keys that they come with.
 	Keys map[string][]string
+	// Namespace is the one that is looked at; empty: all of them.
+	Namespace string
 	// Scope says what is looked at: "all namespaces", "manifests in ./deploy".
 	Scope string
 	// Redact masks the secret values of an object before anything of it is
@@ -39,6 +41,22 @@ type Session struct {
 	Redact fixes.Redactor
 	// Scan looks for findings. It reports those that it has while it goes on.
 	Scan func(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error)
+	// Rescan reads one object of the last scan anew, and what the rules about it
+	// look at, and judges again. It is nil where objects are not read from a
+	// cluster.
+	Rescan func(ctx context.Context, object fixes.Ref) (fixes.Update, error)
+	// Watch follows the cluster from the last scan on, until ctx ends, and reports
+	// what is found then, and how the connection is. It may be nil. Watching asks
+	// for it from the start.
+	Watch    func(ctx context.Context, report func(fixes.Update))
+	Watching bool
+	// Contexts lists the names of the contexts that Switch can move to, and
+	// Namespaces those of the namespaces, as far as the user may. Switch returns
+	// the session for another place, or why it cannot be reached; this one stays as
+	// it is. All are nil where there is no cluster.
+	Contexts   func() ([]string, error)
+	Namespaces func(ctx context.Context) ([]string, error)
+	Switch     func(ctx context.Context, to Place) (Session, error)
 	// Check asks the server about every change of a plan without writing, and
 	// reports each answer: fixes.Checked with its warnings, fixes.Failed where
 	// it refuses, fixes.Stale. It is nil where there is no server to ask.
@@ -109,6 +127,14 @@ type Session struct {
 	ASCII bool
 }
 
+// Place is what a session looks at.
+type Place struct {
+	// Context is the kubeconfig's name for the cluster.
+	Context string
+	// Namespace is the only one to look at; empty: all of them.
+	Namespace string
+}
+
 // ApplyOptions say how a plan is applied.
 type ApplyOptions struct {
 	// Canary tries the fixes to review on a copy of a pod first.
@@ -129,6 +155,9 @@ type options struct {
 	animate  bool          // spinner and running clocks
 	interval time.Duration // between two looks at what a scan or apply reported
 	keepIn   time.Duration // after which what was decided is kept
+	// backoff is how long to wait before a server that did not answer is asked
+	// for the nth time again; nil: it is not.
+	backoff func(n int) time.Duration
 }
 
 // WithClock replaces the clock that elapsed times are taken from.
@@ -146,7 +175,7 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 		return errors.New("tui: a session needs Scan and Redact")
 	}
 	// Thirty looks a second at most: more cannot be seen.
-	o := options{now: time.Now, animate: true, interval: time.Second / 30, keepIn: time.Second / 2}
+	o := options{now: time.Now, animate: true, interval: time.Second / 30, keepIn: time.Second / 2, backoff: fixes.Backoff}
 	for _, opt := range opts {
 		opt(&o)
 	}

@@ -1,5 +1,7 @@
 package tui
 
+import "slices"
+
 // decisions says which fix of each finding is to be made, and remembers how
 // it came to be so. It is pure state: nothing outside changes by it.
 type decisions struct {
@@ -98,22 +100,28 @@ func (d *decisions) keep(item int32, fix int) {
 	d.run(step{changes: []decision{d.stage(item, fix)}}, false)
 }
 
-// forget drops what was decided about items that are not among those given.
-func (d *decisions) forget(living []int32) {
-	lives := make([]bool, len(d.taken))
-	for _, id := range living {
-		lives[id] = true
+// forget drops what was decided about some items, also from the history, and
+// returns those of which a fix was staged.
+func (d *decisions) forget(items []int32) (dropped []int32) {
+	if len(items) == 0 {
+		return nil
 	}
-	var gone []decision
-	for id, taken := range d.taken {
-		if taken > 0 && !lives[id] {
-			gone = append(gone, d.drop(int32(id)))
+	about := make(map[int32]bool, len(items))
+	for _, id := range items {
+		about[id] = true
+		if d.taken[id] > 0 {
+			d.run(step{changes: []decision{d.drop(id)}}, false)
+			dropped = append(dropped, id)
 		}
 	}
-	if len(gone) > 0 {
-		d.run(step{changes: gone}, false)
-		d.past, d.future = nil, nil // steps about them cannot be taken back
+	prune := func(steps []step) []step {
+		for i := range steps {
+			steps[i].changes = slices.DeleteFunc(steps[i].changes, func(c decision) bool { return about[c.item] })
+		}
+		return slices.DeleteFunc(steps, func(s step) bool { return len(s.changes) == 0 && s.ignore == nil })
 	}
+	d.past, d.future = prune(d.past), prune(d.future)
+	return dropped
 }
 
 func (d *decisions) run(s step, back bool) {

@@ -74,11 +74,23 @@ func TestForgetDropsWhatIsGone(t *testing.T) {
 	var d decisions
 	d.grow(3)
 	d.decide("all", []decision{d.stage(0, 0), d.stage(1, 1), d.stage(2, 0)})
-	d.forget([]int32{1})
+	d.decide("last", []decision{d.drop(2)})
+	if dropped := d.forget([]int32{0, 2}); len(dropped) != 1 || dropped[0] != 0 {
+		t.Errorf("dropped %v", dropped)
+	}
 	if fix, ok := d.staged(1); d.count != 1 || !ok || fix != 1 {
 		t.Errorf("%d staged, of 1: %d %v", d.count, fix, ok)
 	}
-	if _, ok := d.undo(); ok {
-		t.Error("a step about what is gone can be undone")
+	// What is left of the history is about what is left, and the last step is about
+	// nothing.
+	if label, _ := d.undo(); label != "all" || d.count != 0 {
+		t.Errorf("undid %q: %d staged", label, d.count)
+	}
+	d.redo()
+	if _, ok := d.staged(0); ok || d.count != 1 {
+		t.Errorf("a step about what is gone was made again: %d staged", d.count)
+	}
+	if label, ok := d.redo(); ok {
+		t.Errorf("redid %q", label)
 	}
 }

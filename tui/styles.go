@@ -47,6 +47,7 @@ type glyphs struct {
 	corners                     [4]string // from the top left, by rows
 	more, dot, ellipsis, asking string
 	restarts, back, arrow       string
+	full, empty                 string // of a bar
 	cells                       [network.Cut + 1]string
 	spinner                     []string
 }
@@ -56,7 +57,7 @@ var unicodeGlyphs = glyphs{
 	staged: "✓", unstaged: "·", none: "-",
 	horizontal: "─", vertical: "│", teeDown: "┬", teeUp: "┴",
 	corners: [4]string{"╭", "╮", "╰", "╯"},
-	more:    "↓", dot: "·", ellipsis: "…", asking: "…", restarts: "↻", back: "↩", arrow: "→",
+	more:    "↓", dot: "·", ellipsis: "…", asking: "…", restarts: "↻", back: "↩", arrow: "→", full: "▰", empty: "▱",
 	cells: [...]string{
 		network.Closed: " ", network.Lost: "·", network.Open: "~", network.Blocked: "!", network.Guess: "○", network.Inferred: "◐",
 		network.Proven: "●", network.Seen: "◆", network.Kept: "✓", network.Cut: "✗",
@@ -69,7 +70,7 @@ var asciiGlyphs = glyphs{
 	staged: "*", unstaged: ".", none: "-",
 	horizontal: "-", vertical: "|", teeDown: "+", teeUp: "+",
 	corners: [4]string{"+", "+", "+", "+"},
-	more:    "v", dot: "-", ellipsis: "~", asking: ".", restarts: "@", back: "<", arrow: "->",
+	more:    "v", dot: "-", ellipsis: "~", asking: ".", restarts: "@", back: "<", arrow: "->", full: "#", empty: ".",
 	cells: [...]string{
 		network.Closed: " ", network.Lost: ".", network.Open: "~", network.Blocked: "!", network.Guess: "?", network.Inferred: "i",
 		network.Proven: "P", network.Seen: "S", network.Kept: "*", network.Cut: "x",

@@ -125,41 +125,54 @@ func (c *Client) RawAs(ctx context.Context, path, accept string) ([]byte, error)
 // (when it is empty) everywhere. There are none of a custom kind that the
 // server has not got.
 func (c *Client) List(ctx context.Context, kind fixes.Kind, namespace string, each func([]fixes.Object)) error {
+	_, err := c.ListAt(ctx, kind, namespace, each)
+	return err
+}
+
+// ListAt is [Client.List], and returns the resourceVersion that the list shows,
+// from which on it can be watched. It is empty when there is no such version:
+// the server has not got the kind, or the pages show different states.
+func (c *Client) ListAt(ctx context.Context, kind fixes.Kind, namespace string, each func([]fixes.Object)) (version string, err error) {
 	versions, err := c.versions(ctx, kind)
 	if err != nil || len(versions) == 0 {
-		return err
+		return "", err
 	}
 	opts := metav1.ListOptions{Limit: PageSize}
+	mixed := false
 	for {
-		objects, next, err := c.page(ctx, kind, versions[0], namespace, opts)
+		objects, at, err := c.page(ctx, kind, versions[0], namespace, opts)
 		if missing(kind, err) {
 			if versions = versions[1:]; len(versions) == 0 {
-				return nil
+				return "", nil
 			}
 			continue
 		}
 		if opts.Continue != "" && apierrors.IsResourceExpired(err) {
 			// The rest of the pages is gone: ask again, for all at once.
-			opts = metav1.ListOptions{}
+			opts, mixed = metav1.ListOptions{}, true
 			continue
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		each(objects)
-		if opts.Continue = next; next == "" {
-			return nil
+		if opts.Continue = at.Continue; at.Continue == "" {
+			if mixed {
+				return "", nil
+			}
+			return at.ResourceVersion, nil
 		}
 	}
 }
 
-// page returns a page of objects, and what asks for the next one, if there is
-// one.
-func (c *Client) page(ctx context.Context, kind fixes.Kind, version, namespace string, opts metav1.ListOptions) (objects []fixes.Object, next string, err error) {
+// page returns a page of objects, and where it stands: its resourceVersion, and
+// what asks for the next one, if there is one.
+func (c *Client) page(ctx context.Context, kind fixes.Kind, version, namespace string, opts metav1.ListOptions) ([]fixes.Object, metav1.ListMeta, error) {
+	var at metav1.ListMeta
 	gv := schema.GroupVersion{Group: kind.Group, Version: version}
 	r, err := c.group(gv, kind.Custom())
 	if err != nil {
-		return nil, "", err
+		return nil, at, err
 	}
 	result := r.Get().NamespaceIfScoped(namespace, kind.Namespaced && namespace != "").Resource(kind.Resource).
 		SpecificallyVersionedParams(&opts, scheme.ParameterCodec, paramsVersion).Do(ctx)
@@ -168,24 +181,25 @@ func (c *Client) page(ctx context.Context, kind fixes.Kind, version, namespace s
 	}
 	list, err := scheme.Scheme.New(gv.WithKind(kind.Name + "List"))
 	if err != nil {
-		return nil, "", err
+		return nil, at, err
 	}
 	if err := result.Into(list); err != nil {
-		return nil, "", err
+		return nil, at, err
 	}
 	items, err := meta.ExtractList(list)
 	if err != nil {
-		return nil, "", err
+		return nil, at, err
 	}
-	objects = make([]fixes.Object, len(items))
+	objects := make([]fixes.Object, len(items))
 	for i, item := range items {
 		objects[i] = item.(fixes.Object)
 	}
 	page, err := meta.ListAccessor(list)
 	if err != nil {
-		return nil, "", err
+		return nil, at, err
 	}
-	return objects, page.GetContinue(), nil
+	at.ResourceVersion, at.Continue = page.GetResourceVersion(), page.GetContinue()
+	return objects, at, nil
 }
 
 // paramsVersion is the version whose options a query is written in. All groups

@@ -127,26 +127,26 @@ func (c *Client) discover(ctx context.Context) (*served, error) {
 func missing(kind fixes.Kind, err error) bool { return kind.Custom() && apierrors.IsNotFound(err) }
 
 // customPage reads a page of objects of a custom kind, which come as JSON.
-func customPage(kind fixes.Kind, result rest.Result) (objects []fixes.Object, next string, err error) {
-	if err := result.Error(); err != nil {
-		return nil, "", err
-	}
-	body, err := result.Raw()
-	if err != nil {
-		return nil, "", err
-	}
+func customPage(kind fixes.Kind, result rest.Result) ([]fixes.Object, metav1.ListMeta, error) {
 	var list struct {
 		Metadata metav1.ListMeta  `json:"metadata"`
 		Items    []map[string]any `json:"items"`
 	}
-	if err := utiljson.Unmarshal(body, &list); err != nil {
-		return nil, "", fmt.Errorf("the server's list of %s is not JSON: %w", kind, err)
+	if err := result.Error(); err != nil {
+		return nil, list.Metadata, err
 	}
-	objects = make([]fixes.Object, len(list.Items))
+	body, err := result.Raw()
+	if err != nil {
+		return nil, list.Metadata, err
+	}
+	if err := utiljson.Unmarshal(body, &list); err != nil {
+		return nil, list.Metadata, fmt.Errorf("the server's list of %s is not JSON: %w", kind, err)
+	}
+	objects := make([]fixes.Object, len(list.Items))
 	for i, item := range list.Items {
 		objects[i] = fixes.NewCustom(kind, item)
 	}
-	return objects, list.Metadata.Continue, nil
+	return objects, list.Metadata, nil
 }
 
 // customObject reads one object of a custom kind.

@@ -32,6 +32,32 @@ type Cluster struct {
 	// namespace is the object that Namespace names, or why it cannot be read.
 	namespace    fixes.Object
 	namespaceErr error
+
+	mu sync.Mutex // guards listed
+	// listed are the places that the last scan listed, and the resourceVersion
+	// that each list shows; see [client.Client.ListAt].
+	listed map[place]string
+}
+
+// place is where objects are listed: a kind in one namespace, or in all.
+type place struct {
+	kind      fixes.Kind
+	namespace string
+}
+
+// list lists a place, and notes it.
+func (c *Cluster) list(ctx context.Context, at place, each func([]fixes.Object)) error {
+	version, err := c.Client.ListAt(ctx, at.kind, at.namespace, each)
+	if err == nil {
+		c.note(at, version)
+	}
+	return err
+}
+
+func (c *Cluster) note(at place, version string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listed[at] = version
 }
 
 // namespaceWorkers bounds the lists under way for one kind that may be listed
@@ -69,6 +95,9 @@ func (c *Cluster) Open(ctx context.Context) (*fixes.Inventory, error) {
 // is being deleted is left out: it goes by itself, and the API server refuses
 // every create there.
 func (c *Cluster) Load(ctx context.Context, kinds []fixes.Kind, emit func(Batch)) error {
+	c.mu.Lock()
+	c.listed = map[place]string{}
+	c.mu.Unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	going := newGoing(kinds)
 	var mu sync.Mutex
@@ -110,6 +139,7 @@ func (c *Cluster) Load(ctx context.Context, kinds []fixes.Kind, emit func(Batch)
 func (c *Cluster) load(ctx context.Context, kind fixes.Kind, namespaces func() ([]string, error), each func([]fixes.Object)) ([]fixes.Skip, error) {
 	if c.Namespace != "" && kind == fixes.KindNamespace {
 		if c.namespaceErr == nil {
+			c.note(place{kind, ""}, "")
 			each([]fixes.Object{c.namespace})
 		}
 		return skipped(kind, "", c.namespaceErr)
@@ -117,7 +147,11 @@ func (c *Cluster) load(ctx context.Context, kind fixes.Kind, namespaces func() (
 	if kind == fixes.KindEndpointSlice {
 		return c.loadAPIAddresses(ctx, each)
 	}
-	err := c.Client.List(ctx, kind, c.Namespace, each)
+	at := place{kind, c.Namespace}
+	if !kind.Namespaced {
+		at.namespace = ""
+	}
+	err := c.list(ctx, at, each)
 	if err == nil && kind == fixes.KindService && c.Namespace != "" && c.Namespace != metav1.NamespaceDefault {
 		// Where pods of all namespaces reach the Kubernetes API. Who may not read it
 		// gets policies that are less exact, which the plan says.
@@ -148,6 +182,7 @@ func (c *Cluster) loadAPIAddresses(ctx context.Context, each func([]fixes.Object
 		return skipped(kind, metav1.NamespaceSystem, err)
 	}
 	each(dns)
+	c.note(place{kind, ""}, "")
 	return nil, nil
 }
 
@@ -170,7 +205,7 @@ func (c *Cluster) loadByNamespace(ctx context.Context, kind fixes.Kind, namespac
 	group.SetLimit(namespaceWorkers)
 	for _, ns := range names {
 		group.Go(func() error {
-			err := c.Client.List(ctx, kind, ns, func(objects []fixes.Object) {
+			err := c.list(ctx, place{kind, ns}, func(objects []fixes.Object) {
 				mu.Lock()
 				defer mu.Unlock()
 				each(objects)

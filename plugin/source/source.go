@@ -74,7 +74,7 @@ func Scan(ctx context.Context, src Source, facts []Facts, rules []*fixes.Rule, r
 	facts = slices.DeleteFunc(slices.Clone(facts), func(f Facts) bool { return !slices.Contains(needs, f.Kind()) })
 	kinds := slices.DeleteFunc(slices.Clone(needs), fixes.Kind.Fact)
 	scanner := fixes.NewScanner(inv, rules)
-	progress := fixes.Progress{Kinds: len(needs)}
+	progress := fixes.Progress{Kinds: len(needs), Waiting: slices.Clone(needs)}
 	report(progress)
 	take := func(b Batch) {
 		for _, obj := range b.Objects {
@@ -83,10 +83,14 @@ func Scan(ctx context.Context, src Source, facts []Facts, rules []*fixes.Rule, r
 		for _, skip := range b.Skips {
 			inv.Skip(skip)
 		}
+		if len(b.Skips) > 0 {
+			progress.Skips = slices.Clone(inv.Skips())
+		}
 		progress.Objects += len(b.Objects)
 		progress.Found = nil
 		if b.Last {
 			progress.Loaded++
+			progress.Waiting = slices.DeleteFunc(slices.Clone(progress.Waiting), func(k fixes.Kind) bool { return k == b.Kind })
 			progress.Found = scanner.Loaded(b.Kind)
 		}
 		report(progress)
