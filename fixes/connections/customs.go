@@ -15,6 +15,10 @@ type customs struct {
 	// namesAll has those whose settings name two services of their application, or
 	// more: then they name all that they call.
 	namesAll map[End]bool
+	// fewExposed has the namespaces of which not all that serves something is open
+	// to the outside, or that is little. Then what is so is a front, which calls its
+	// siblings and is not called by them. A store is never a front.
+	fewExposed map[string]bool
 }
 
 // directories are the names of what others register with or take their
@@ -23,7 +27,8 @@ var directories = []string{"registry", "service-registry", "eureka", "discovery"
 
 // findCustoms looks at all that is known, before anything is guessed.
 func (g *Graph) findCustoms() *customs {
-	c := &customs{map[End]bool{}, map[End]bool{}}
+	c := &customs{map[End]bool{}, map[End]bool{}, map[string]bool{}}
+	exposed, serving := map[string]int{}, map[string]int{}
 	members, services := map[string]int{}, map[string]int{} // of a namespace: all, and those of an application
 	prefixed := map[[2]string]int{}                         // those of a namespace whose names begin with a word
 	for _, w := range g.Workloads {
@@ -34,6 +39,15 @@ func (g *Graph) findCustoms() *customs {
 		if isService(w) {
 			services[ns]++
 		}
+		if !IsStore(w) && g.serves(w) {
+			serving[ns]++
+			if g.isExposed(Of(w)) {
+				exposed[ns]++
+			}
+		}
+	}
+	for ns := range members {
+		c.fewExposed[ns] = exposed[ns] < serving[ns] || exposed[ns] < 3
 	}
 	for _, w := range g.Workloads {
 		ns, words := w.Object.GetNamespace(), wordsOf(w.Object.GetName())

@@ -11,6 +11,7 @@ import (
 // guess adds what no object tells of. Many applications have the names of their
 // peers in code: that nothing tells of a client does not mean that there is none.
 func (g *Graph) guess(names *names, strictness fixes.Strictness) {
+	g.customs = g.findCustoms()
 	switch strictness {
 	case fixes.ProvenOnly:
 		g.replace(slices.DeleteFunc(g.Links, func(l Link) bool { return l.Sure < Proven }))
@@ -32,7 +33,6 @@ func (g *Graph) guess(names *names, strictness fixes.Strictness) {
 // guessClients gives clients to what has a Service and none that is known: what
 // its name tells of, or all of its namespace that may be one.
 func (g *Graph) guessClients(names *names) {
-	g.customs = g.findCustoms()
 	guesses := g.webhooks(names) // added at the end: one guess is no reason against another
 	for _, w := range g.Workloads {
 		services := names.services[w.Object.GetNamespace()]
@@ -107,26 +107,12 @@ func (g *Graph) unreached(w fixes.Workload, found []destination) []Port {
 			ports = append(ports, d.ports...)
 		}
 	}
-	front := !IsStore(w) && g.exposesFew(w.Object.GetNamespace())
+	if len(ports) == 0 {
+		return nil
+	}
+	front := !IsStore(w) && g.customs.fewExposed[w.Object.GetNamespace()]
 	counts := func(l Link) bool { return l.From.Place != Anyone || l.host || front }
 	return slices.DeleteFunc(forClients(w, ports), func(p Port) bool { return g.hasClient(Of(w), p, counts) })
-}
-
-// exposesFew reports whether not all of what serves something in a namespace is
-// open to the outside, or that is little. Then what is so is a front, which calls
-// its siblings and is not called by them. A store is never a front.
-func (g *Graph) exposesFew(namespace string) bool {
-	exposed, all := 0, 0
-	for _, w := range g.Workloads {
-		if w.Object.GetNamespace() != namespace || IsStore(w) || !g.serves(w) {
-			continue
-		}
-		all++
-		if g.isExposed(Of(w)) {
-			exposed++
-		}
-	}
-	return exposed < all || exposed < 3
 }
 
 func (g *Graph) isExposed(e End) bool {
@@ -134,14 +120,7 @@ func (g *Graph) isExposed(e End) bool {
 }
 
 // serves reports whether a Service leads to a workload.
-func (g *Graph) serves(w fixes.Workload) bool {
-	for _, s := range g.names.services[w.Object.GetNamespace()] {
-		if slices.ContainsFunc(s.to, func(behind fixes.Workload) bool { return behind.Ref() == w.Ref() }) {
-			return true
-		}
-	}
-	return false
-}
+func (g *Graph) serves(w fixes.Workload) bool { return g.names.served[Of(w)] }
 
 // neighbours returns the other workloads of a namespace that are no stores, or
 // are replicas of the same store by their name (redis-replica of redis-master).

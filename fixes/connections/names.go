@@ -40,10 +40,11 @@ func (s service) forSiblings() service {
 type names struct {
 	services  map[string]map[string]service // by namespace and name
 	addresses map[netip.Addr]service
+	served    map[End]bool // the workloads that a Service leads to
 }
 
 func newNames(inv *fixes.Inventory, workloads []fixes.Workload) *names {
-	n := &names{services: map[string]map[string]service{}, addresses: map[netip.Addr]service{}}
+	n := &names{services: map[string]map[string]service{}, addresses: map[netip.Addr]service{}, served: map[End]bool{}}
 	byNamespace := map[string][]fixes.Workload{}
 	for _, w := range workloads {
 		ns := w.Object.GetNamespace()
@@ -56,6 +57,7 @@ func newNames(inv *fixes.Inventory, workloads []fixes.Workload) *names {
 			for _, w := range byNamespace[svc.Namespace] {
 				if selector.Matches(labels.Set(w.Meta.Labels)) {
 					s.to = append(s.to, w)
+					n.served[Of(w)] = true
 				}
 			}
 		}
