@@ -6,6 +6,7 @@ package terminal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -37,6 +39,7 @@ type Terminal struct {
 	before  string // the settings, to compare at the end
 	changed chan struct{}
 	process *os.Process
+	lost    atomic.Bool // nobody holds it any more
 
 	mu  sync.Mutex
 	raw bytes.Buffer
@@ -54,13 +57,13 @@ func New(t testing.TB, w, h int) *Terminal {
 	term.Resize(w, h)
 	term.before = term.settings()
 	go func() { _, _ = io.Copy(keys, term.Screen) }() // answers to what the program asks
-	go func() { _, _ = io.Copy(term, keys) }()
+	go term.watch()
 	t.Cleanup(func() {
 		if term.process != nil {
 			_ = term.process.Kill()
 		}
 		_ = tty.Close()
-		_ = keys.Close()
+		term.Lose()
 		// The emulator is left to itself: its Close races with its Read.
 	})
 	return term
@@ -90,6 +93,25 @@ func (t *Terminal) Start(env []string, name string, args ...string) *Terminal {
 	go func() { t.Ended <- cmd.Wait() }()
 	return t
 }
+
+// watch shows what the program writes. It waits in no read, which would hold the
+// terminal open, and closes it when it is lost.
+func (t *Terminal) watch() {
+	buf, fd := make([]byte, 32<<10), int(t.Keys.Fd())
+	err := syscall.SetNonblock(fd, true)
+	for n := 0; !t.lost.Load() && (err == nil || errors.Is(err, syscall.EAGAIN)); {
+		if n, err = syscall.Read(fd, buf); n > 0 {
+			_, _ = t.Write(buf[:n])
+			continue
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	_ = t.Keys.Close()
+}
+
+// Lose closes the terminal, as a window that is closed or a connection that
+// breaks: what runs on it is hung up.
+func (t *Terminal) Lose() { t.lost.Store(true) }
 
 // Write takes what the program writes.
 func (t *Terminal) Write(p []byte) (int, error) {
@@ -194,16 +216,23 @@ func (t *Terminal) Signal(s os.Signal) *Terminal {
 	return t
 }
 
+// Ending waits for the program's end and returns its error.
+func (t *Terminal) Ending() error {
+	t.Helper()
+	select {
+	case err := <-t.Ended:
+		return err
+	case <-time.After(patience):
+		t.Fatalf("the program does not end; last screen:\n%s", t.Text())
+	}
+	return nil
+}
+
 // End waits for the program's end, demands that it leaves the terminal as it
 // was, and returns its error.
 func (t *Terminal) End() error {
 	t.Helper()
-	var err error
-	select {
-	case err = <-t.Ended:
-	case <-time.After(patience):
-		t.Fatalf("the program does not end; last screen:\n%s", t.Text())
-	}
+	err := t.Ending()
 	// What it wrote last is on its way through the terminal: a mark behind it
 	// tells when it is there.
 	_, _ = t.TTY.WriteString("\x1b[mTHE END")
