@@ -17,11 +17,12 @@ const (
 	byNamespace
 	byObject
 	byThreat
+	bySeverity
 	groupings
 )
 
 func (by groupBy) String() string {
-	return [...]string{"rule", "namespace", "object", "threat"}[by]
+	return [...]string{"rule", "namespace", "object", "threat", "severity"}[by]
 }
 
 // item is one finding on the list.
@@ -29,13 +30,19 @@ type item struct {
 	f *fixes.Finding
 	// object is the object's namespace and name, safe to show.
 	object string
+	// namespace is the one that it is in, or is, safe to show.
+	namespace string
 	// text is what a filter looks in, in lower case; name is the part of it
 	// that abbreviations are looked for in.
 	text, name string
 	// group holds the item's group for each grouping but byThreat, where an
 	// item may stand in several.
-	group   [byThreat]int32
+	group   [groupings]int32
 	threats uint8
+	// best is the confidence of the recommended fix, 0 where there is none; auto
+	// says that it has an edit.
+	best uint8
+	auto bool
 	// shown is the index of the fix that is looked at.
 	shown int8
 }
@@ -53,7 +60,10 @@ func (it *item) fix() *fixes.Fix {
 func newItems(found []*fixes.Finding) []item {
 	items := make([]item, len(found))
 	for i, f := range found {
-		it := item{f: f, object: fixes.Clean(f.Object.NamespacedName())}
+		it := item{f: f, object: fixes.Clean(f.Object.NamespacedName()), namespace: fixes.Clean(f.Object.Namespace)}
+		if f.Object.Kind == fixes.KindNamespace {
+			it.namespace = it.object
+		}
 		it.name = strings.ToLower(f.Rule.ID + " " + it.object)
 		parts := []string{it.name, f.Object.Kind.Name, f.Path, string(f.Rule.Category), f.Severity.String(), f.ManagedBy, f.Message}
 		for _, t := range f.Threats {
@@ -67,6 +77,7 @@ func newItems(found []*fixes.Finding) []item {
 		}
 		if fix := f.Fix(); fix != nil {
 			parts = append(parts, fix.Confidence.String(), fix.Title)
+			it.best, it.auto = uint8(fix.Confidence), fix.Edit != nil
 		}
 		it.text = strings.ToLower(strings.Join(parts, " "))
 		items[i] = it
@@ -90,6 +101,7 @@ type group struct {
 	key, label string
 	severity   fixes.Severity // of the worst in it
 	place      int            // before the name in the order; used for threats
+	first      int32          // a finding of it, of the groupings that a finding has one group of
 	// open says that its findings are listed, and folded that they are not
 	// even under a filter, which opens all others.
 	open, folded bool
@@ -106,12 +118,16 @@ type index struct {
 	groups [groupings][]group
 	keys   [groupings]map[string]int32
 	sorted [groupings][]int32 // the groups in order; nil when it must be made
+	// values holds what the groups have of a field, in lower case.
+	values map[*field][]string
+	// version changes with the order.
+	version int
 	// opened holds the keys of groups that are to be open when they come.
 	opened [groupings]map[string]bool
 }
 
 func newIndex() *index {
-	x := &index{print: map[string]int32{}}
+	x := &index{print: map[string]int32{}, values: map[*field][]string{}}
 	for by := range x.keys {
 		x.keys[by] = map[string]int32{}
 	}
@@ -134,17 +150,14 @@ func (x *index) add(items []item) []int32 {
 		x.print[it.f.Fingerprint] = id
 		f := it.f
 		it.group[byRule] = x.groupFor(byRule, f.Rule.ID, f.Rule.ID, f.Severity)
-		namespace := fixes.Clean(f.Object.Namespace)
-		if f.Object.Kind == fixes.KindNamespace {
-			namespace = it.object
-		}
-		label := namespace
+		label := it.namespace
 		if label == "" {
 			label = "(whole cluster)"
 		}
-		it.group[byNamespace] = x.groupFor(byNamespace, namespace, label, f.Severity)
+		it.group[byNamespace] = x.groupFor(byNamespace, it.namespace, label, f.Severity)
 		object := f.Object.Kind.Name + " " + it.object
 		it.group[byObject] = x.groupFor(byObject, object, object, f.Severity)
+		it.group[bySeverity] = x.groupFor(bySeverity, f.Severity.String(), f.Severity.String(), f.Severity)
 		for t := it.threats; t != 0; t &= t - 1 {
 			g := &x.groups[byThreat][bits.TrailingZeros8(t)]
 			g.severity = max(g.severity, f.Severity)
@@ -154,6 +167,7 @@ func (x *index) add(items []item) []int32 {
 		x.bySeverity[f.Severity]++
 	}
 	x.merge(ids)
+	x.version++
 	return ids
 }
 
@@ -161,7 +175,7 @@ func (x *index) groupFor(by groupBy, key, label string, severity fixes.Severity)
 	g, ok := x.keys[by][key]
 	if !ok {
 		g = int32(len(x.groups[by]))
-		x.groups[by] = append(x.groups[by], group{key: key, label: label, open: x.opened[by][key]})
+		x.groups[by] = append(x.groups[by], group{key: key, label: label, open: x.opened[by][key], first: int32(len(x.items))})
 		x.keys[by][key] = g
 		x.sorted[by] = nil
 	}
@@ -204,6 +218,7 @@ func (x *index) only(found []*fixes.Finding) {
 		}
 	}
 	x.order = slices.DeleteFunc(x.order, func(id int32) bool { return !keep[id] })
+	x.version++
 	clear(x.bySeverity[:])
 	for _, id := range x.order {
 		x.bySeverity[x.items[id].f.Severity]++

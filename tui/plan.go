@@ -85,13 +85,7 @@ func (a *app) compose(then func(*app) tea.Cmd) tea.Cmd {
 	p.check.stop()
 	p.number++
 	p.composing, p.asked, p.then, p.err = true, a.dec.version, then, nil
-	var choices []fixes.Choice
-	for _, id := range a.list.order {
-		if fix, ok := a.dec.staged(id); ok {
-			f := a.list.items[id].f
-			choices = append(choices, fixes.Choice{Finding: f, Fix: &f.Fixes[fix]})
-		}
-	}
+	choices := a.choices()
 	number, version, result, jobs := p.number, a.dec.version, a.scan.result, &a.jobs
 	waveSize, dot, canaryRisks := a.session.WaveSize, a.glyphs.dot, a.session.CanaryRisks
 	run := func() tea.Msg {
@@ -111,6 +105,18 @@ func (a *app) compose(then func(*app) tea.Cmd) tea.Cmd {
 		return done
 	}
 	return tea.Batch(run, a.animate())
+}
+
+// choices returns the staged fixes, in reading order.
+func (a *app) choices() []fixes.Choice {
+	var choices []fixes.Choice
+	for _, id := range a.list.order {
+		if fix, ok := a.dec.staged(id); ok {
+			f := a.list.items[id].f
+			choices = append(choices, fixes.Choice{Finding: f, Fix: &f.Fixes[fix]})
+		}
+	}
+	return choices
 }
 
 func (a *app) onPlanDone(msg planDone) tea.Cmd {

@@ -146,7 +146,8 @@ func (a *app) takeFindings(items []item, result *fixes.Result) {
 	a.growTo(a.list.add(items))
 	a.list.only(result.Findings)
 	a.dec.forget(a.list.order)
-	a.list.refilter()
+	a.list.marks.only(a.list)
+	a.list.refilter(&a.dec)
 }
 
 // addItems puts findings on the list while a scan runs.
@@ -155,7 +156,7 @@ func (a *app) addItems(items []item) {
 		return
 	}
 	a.growTo(a.list.add(items))
-	a.list.refilter()
+	a.list.refilter(&a.dec)
 	a.list.rebuild(&a.dec)
 }
 
@@ -163,6 +164,7 @@ func (a *app) addItems(items []item) {
 // were made about them before this scan.
 func (a *app) growTo(ids []int32) {
 	a.dec.grow(len(a.list.items))
+	a.list.marks.take(a.list, ids)
 	for _, id := range ids {
 		f := a.list.items[id].f
 		title, ok := a.kept[f.Fingerprint]

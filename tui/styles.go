@@ -42,6 +42,7 @@ func newStyles() styles {
 type glyphs struct {
 	open, shut, cursor          string
 	staged, unstaged, none      string
+	marked, partly              string
 	horizontal, vertical        string
 	teeDown, teeUp              string
 	corners                     [4]string // from the top left, by rows
@@ -53,7 +54,7 @@ type glyphs struct {
 
 var unicodeGlyphs = glyphs{
 	open: "▾", shut: "▸", cursor: "›",
-	staged: "✓", unstaged: "·", none: "-",
+	staged: "✓", unstaged: "·", none: "-", marked: "◆", partly: "◇",
 	horizontal: "─", vertical: "│", teeDown: "┬", teeUp: "┴",
 	corners: [4]string{"╭", "╮", "╰", "╯"},
 	more:    "↓", dot: "·", ellipsis: "…", asking: "…", restarts: "↻", back: "↩", arrow: "→",
@@ -66,7 +67,7 @@ var unicodeGlyphs = glyphs{
 
 var asciiGlyphs = glyphs{
 	open: "-", shut: "+", cursor: ">",
-	staged: "*", unstaged: ".", none: "-",
+	staged: "*", unstaged: ".", none: "-", marked: "x", partly: "o",
 	horizontal: "-", vertical: "|", teeDown: "+", teeUp: "+",
 	corners: [4]string{"+", "+", "+", "+"},
 	more:    "v", dot: "-", ellipsis: "~", asking: ".", restarts: "@", back: "<", arrow: "->",
