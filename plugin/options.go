@@ -36,6 +36,8 @@ type Options struct {
 	MinSeverity fixes.Severity
 	Threats     []fixes.Threat
 	FailOn      fixes.Severity
+	// wanted limits the findings, when it is not empty.
+	wanted wanted
 
 	Output    string
 	OutputDir string
@@ -59,6 +61,8 @@ type Options struct {
 	fixes.Wishes
 	// decisions are about single connections; the user may change them.
 	decisions *decisionList
+	// given are the flags of the command line, as they would be typed again.
+	given []givenFlag
 
 	Now func() time.Time
 
@@ -182,7 +186,7 @@ func (o *Options) choose(inv *fixes.Inventory, findings []*fixes.Finding) (chose
 }
 
 func (o *Options) asked(inv *fixes.Inventory, f *fixes.Finding) bool {
-	if f.Severity < o.MinSeverity {
+	if f.Severity < o.MinSeverity || !o.wanted.has(f) {
 		return false
 	}
 	if len(o.Threats) > 0 && !slices.ContainsFunc(f.Threats, func(t fixes.Threat) bool { return slices.Contains(o.Threats, t) }) {

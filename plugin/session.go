@@ -23,8 +23,8 @@ func (o *Options) runTUI(ctx context.Context) error {
 		Redact:  secrets.Redact,
 		Scan:    o.scan,
 		Export:  o.exportPlan,
-		Command: o.command,
-		Decide:  o.decisions.put, NetworkCommand: o.networkCommand,
+		Command: o.command, ListCommand: o.listCommand, StagedCommand: o.stagedCommand,
+		Decide: o.decisions.put, NetworkCommand: o.networkCommand,
 		NoColor: !color(o.Out),
 		ASCII:   asciiLocale(),
 	}

@@ -35,7 +35,7 @@ var stagedField = &field{name: "staged", what: "answer", values: []string{"yes",
 }}
 
 // wholeCluster is what the namespace of an object without one is called.
-const wholeCluster = "(cluster)"
+const wholeCluster = "-"
 
 // nobody manages an object that nothing else would put back.
 const nobody = "none"

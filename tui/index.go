@@ -160,7 +160,10 @@ func (x *index) add(items []item) []int32 {
 		it.group[bySeverity] = x.groupFor(bySeverity, f.Severity.String(), f.Severity.String(), f.Severity)
 		for t := it.threats; t != 0; t &= t - 1 {
 			g := &x.groups[byThreat][bits.TrailingZeros8(t)]
-			g.severity = max(g.severity, f.Severity)
+			if g.severity < f.Severity {
+				g.severity = f.Severity
+				x.sorted[byThreat] = nil
+			}
 		}
 		x.items = append(x.items, it)
 		ids = append(ids, id)
@@ -234,7 +237,7 @@ func (x *index) groupOrder(by groupBy) []int32 {
 		}
 		slices.SortFunc(ids, func(a, b int32) int {
 			ga, gb := &x.groups[by][a], &x.groups[by][b]
-			return cmp.Or(cmp.Compare(ga.place, gb.place), -cmp.Compare(ga.severity, gb.severity), cmp.Compare(ga.label, gb.label))
+			return cmp.Or(-cmp.Compare(ga.severity, gb.severity), cmp.Compare(ga.place, gb.place), cmp.Compare(ga.label, gb.label))
 		})
 		x.sorted[by] = ids
 	}

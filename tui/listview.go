@@ -16,7 +16,7 @@ func (a *app) listPane() pane {
 	p := pane{title: "by " + l.by.String() + ", " + l.sort.String()}
 	if l.filter.on() {
 		how := map[bool]string{true: " (abbreviated)"}[l.fuzzy]
-		p.title += fmt.Sprintf(" %s / %s%s %s %d", a.glyphs.dot, fixes.Clean(l.filter.raw), how, a.glyphs.dot, l.total)
+		p.title += fmt.Sprintf(" %s %d %s / %s%s", a.glyphs.dot, l.total, a.glyphs.dot, fixes.Clean(l.filter.raw), how)
 	}
 	if len(l.rows) == 0 {
 		p.lines = a.emptyList()
@@ -91,9 +91,9 @@ func (a *app) drawRow(left, right []cell, w int, cursor bool) string {
 		case hit && plain:
 			reverse(a.styles.reverse)
 			under = text
-			reverse(a.styles.reverse.Bold(true).Underline(true))
+			reverse(pointedOut(a.styles.reverse))
 		case hit:
-			b.WriteString(style.Bold(true).Underline(true).Render(text))
+			b.WriteString(pointedOut(style).Render(text))
 		case plain:
 			under += text
 		default:

@@ -166,7 +166,7 @@ func TestRun(t *testing.T) {
 	inv := shopInventory(t)
 	s.Scan, s.Apply = scanOf(func() *fixes.Inventory { return inv }, catalog.Rules()), applyAll(inv)
 	term := newTerminal(t, 120, 40).start(t.Context(), s, WithoutAnimation(), WithClock(time.Now)).wait("prod · all namespaces", "findings in")
-	term.typed("/sa-token-automounted").wait("by rule, worst first · / sa-token-automounted").typed("\r").wait("? help").typed("\x1b").wait("by rule, worst first ─")
+	term.typed("/sa-token-automounted").wait("/ sa-token-automounted").typed("\r").wait("? help").typed("\x1b").wait("by rule, worst first ─")
 	term.typed("S").wait("safe; u undoes")
 	term.typed("p").wait("verified", "the whole plan", "restart")
 	term.typed("a").wait("Apply to prod?")

@@ -136,7 +136,7 @@ func TestScreens(t *testing.T) {
 			return scanned(t, shopSession(t), 100, 24).press("s", "/").write("ns:shop sev:high+ kind:d").press("tab")
 		}},
 		{"copy_100x24", func(t *testing.T) *driver {
-			return scanned(t, shopSession(t), 100, 24).on("STRIPE").press("v", "j", "space", "y", "j")
+			return scanned(t, shopSession(t), 100, 24).on("pay/api").press("v", "j", "space", "y", "j")
 		}},
 		{"scanning_80x24", func(t *testing.T) *driver { return midway(t, 80, 24).press("p") }},
 		{"scan_failed_80x24", func(t *testing.T) *driver {

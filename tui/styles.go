@@ -78,6 +78,11 @@ var asciiGlyphs = glyphs{
 	spinner: []string{"|", "/", "-", "\\"},
 }
 
+// pointedOut makes a style stand out, without a colour too.
+func pointedOut(s lipgloss.Style) lipgloss.Style {
+	return s.Bold(true).Underline(true)
+}
+
 // severityWord is a severity as it stands in a column of four cells.
 func severityWord(s fixes.Severity) string {
 	switch s {
