@@ -58,7 +58,7 @@ var fields = []*field{
 		bits: func(it *item, _ int8) uint16 { return 1 << it.best }},
 	{name: "cat", long: "category", what: "category", values: spelled(fixes.Categories()), by: byRule,
 		of: func(it *item) string { return string(it.f.Rule.Category) }},
-	{name: "by", what: "manager", by: byObject, of: func(it *item) string {
+	{name: "by", what: "manager", by: byManager, of: func(it *item) string {
 		if it.f.ManagedBy == "" {
 			return nobody
 		}
@@ -104,8 +104,12 @@ func filterHelp() string {
 // is typed, nor where there is none of those typed.
 func (t *term) asks() bool { return t.mask > 0 || t.groups != nil }
 
-// of reports whether a finding has one of the values of the term's field.
+// of reports whether a finding holds the word, or has one of the values of the
+// term's field.
 func (t *term) of(it *item, taken int8) bool {
+	if t.field == nil {
+		return t.groups[it.group[byWords]] || t.objects[it.group[byObject]] || strings.Contains(it.message, t.text)
+	}
 	if t.field.bits != nil {
 		return t.field.bits(it, taken)&t.mask > 0
 	}
@@ -116,6 +120,11 @@ func (t *term) of(it *item, taken int8) bool {
 // resolve works out which values the term asks for, and says what is wrong
 // with them, if anything is.
 func (t *term) resolve(x *index) (wrong string) {
+	if t.field == nil {
+		t.groups = x.holding(byWords, t.text, t.groups)
+		t.objects = x.holding(byObject, t.text, t.objects)
+		return ""
+	}
 	var accepted []string // values of groups, or what they are to hold
 	var held []bool
 	t.mask, t.groups = 0, nil
@@ -211,6 +220,15 @@ func (x *index) valuesOf(f *field) []string {
 	return have
 }
 
+// holding notes of the groups that have come since which of them hold a text in
+// their names.
+func (x *index) holding(by groupBy, text string, noted []bool) []bool {
+	for _, g := range x.groups[by][len(noted):] {
+		noted = append(noted, strings.Contains(strings.ToLower(g.label), text))
+	}
+	return noted
+}
+
 // hasValue reports whether a value is there as it is, or is part of some.
 func (x *index) hasValue(f *field, value string) (exact, some bool) {
 	for _, have := range x.valuesOf(f) {
@@ -222,5 +240,7 @@ func (x *index) hasValue(f *field, value string) (exact, some bool) {
 
 // has reports whether some finding holds a text.
 func (x *index) has(text string) bool {
-	return slices.ContainsFunc(x.order, func(id int32) bool { return strings.Contains(x.items[id].text, text) })
+	w := term{text: text}
+	w.resolve(x)
+	return slices.ContainsFunc(x.order, func(id int32) bool { return w.of(&x.items[id], 0) })
 }

@@ -28,6 +28,9 @@ type term struct {
 	// groups holds the groups that have the values, of a field of groups. It is
 	// worked out anew when there may be more of them.
 	groups []bool
+	// objects holds the objects that hold the word in their names; groups then
+	// are those of shared words.
+	objects []bool
 }
 
 // newFilter reads a filter for the findings of an index. What it has of them
@@ -54,7 +57,9 @@ func newFilter(raw string, x *index) filter {
 		case ok && isName(name) && !x.has(text):
 			f.blame("no field " + name + ": " + strings.Join(fieldNames(), " "))
 		default:
-			f.words = append(f.words, term{not: not, text: text})
+			t := term{not: not, text: text}
+			t.resolve(x)
+			f.words = append(f.words, t)
 			if !not {
 				f.needles = append(f.needles, text)
 			}
@@ -88,10 +93,19 @@ func (f *filter) decided() bool {
 	return slices.ContainsFunc(f.fields, func(t term) bool { return t.field == stagedField })
 }
 
-// resolve works out anew which groups the fields ask for.
+// resolve works out anew which groups the filter asks for.
 func (f *filter) resolve(x *index) {
-	for i := range f.fields {
-		f.fields[i].resolve(x)
+	for _, terms := range [][]term{f.fields, f.words} {
+		for i := range terms {
+			terms[i].resolve(x)
+		}
+	}
+}
+
+// forget drops what was found in an index that is replaced.
+func (f *filter) forget() {
+	for i := range f.words {
+		f.words[i].groups, f.words[i].objects = nil, nil
 	}
 }
 
@@ -130,7 +144,7 @@ func (f *filter) matchFields(it *item, taken int8) bool {
 // match reports whether a finding holds the words.
 func (f *filter) match(it *item) bool {
 	for i := range f.words {
-		if t := &f.words[i]; strings.Contains(it.text, t.text) == t.not {
+		if t := &f.words[i]; t.of(it, 0) == t.not {
 			return false
 		}
 	}
@@ -141,7 +155,7 @@ func (f *filter) match(it *item) bool {
 func (f *filter) matchFuzzy(it *item) bool {
 	for i := range f.words {
 		t := &f.words[i]
-		if t.not && strings.Contains(it.text, t.text) || !t.not && !abbreviates(t.text, it.name) {
+		if t.not && t.of(it, 0) || !t.not && !abbreviates(t.text, it.name) {
 			return false
 		}
 	}

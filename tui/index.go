@@ -21,6 +21,14 @@ const (
 	groupings
 )
 
+// The groupings of which nothing is seen: a filter looks once at what their
+// findings have in common.
+const (
+	byManager = groupings + iota
+	byWords
+	allGroupings
+)
+
 func (by groupBy) String() string {
 	return [...]string{"rule", "namespace", "object", "threat", "severity"}[by]
 }
@@ -32,12 +40,13 @@ type item struct {
 	object string
 	// namespace is the one that it is in, or is, safe to show.
 	namespace string
-	// text is what a filter looks in, in lower case; name is the part of it
-	// that abbreviations are looked for in.
-	text, name string
+	// A filter looks for words in the message, in the words that many findings
+	// share, and in what its object is called; for abbreviations in name. All are
+	// in lower case.
+	message, words, name string
 	// group holds the item's group for each grouping but byThreat, where an
 	// item may stand in several.
-	group   [groupings]int32
+	group   [allGroupings]int32
 	threats uint8
 	// best is the confidence of the recommended fix, 0 where there is none; auto
 	// says that it has an edit.
@@ -65,7 +74,8 @@ func newItems(found []*fixes.Finding) []item {
 			it.namespace = it.object
 		}
 		it.name = strings.ToLower(f.Rule.ID + " " + it.object)
-		parts := []string{it.name, f.Object.Kind.Name, f.Path, string(f.Rule.Category), f.Severity.String(), f.ManagedBy, f.Message}
+		it.message = strings.ToLower(f.Message)
+		parts := []string{f.Rule.ID, f.Path, string(f.Rule.Category), f.Severity.String(), f.ManagedBy}
 		for _, t := range f.Threats {
 			parts = append(parts, string(t))
 			if at := slices.Index(fixes.Threats(), t); at >= 0 {
@@ -79,7 +89,7 @@ func newItems(found []*fixes.Finding) []item {
 			parts = append(parts, fix.Confidence.String(), fix.Title)
 			it.best, it.auto = uint8(fix.Confidence), fix.Edit != nil
 		}
-		it.text = strings.ToLower(strings.Join(parts, " "))
+		it.words = strings.ToLower(strings.Join(parts, " "))
 		items[i] = it
 	}
 	slices.SortStableFunc(items, func(a, b item) int { return readingOrder(a.f, b.f) })
@@ -115,15 +125,15 @@ type index struct {
 	// bySeverity counts the findings in the order.
 	bySeverity [fixes.Critical + 1]int
 
-	groups [groupings][]group
-	keys   [groupings]map[string]int32
-	sorted [groupings][]int32 // the groups in order; nil when it must be made
+	groups [allGroupings][]group
+	keys   [allGroupings]map[string]int32
+	sorted [allGroupings][]int32 // the groups in order; nil when it must be made
 	// values holds what the groups have of a field, in lower case.
 	values map[*field][]string
 	// version changes with the order.
 	version int
 	// opened holds the keys of groups that are to be open when they come.
-	opened [groupings]map[string]bool
+	opened [allGroupings]map[string]bool
 }
 
 func newIndex() *index {
@@ -158,6 +168,8 @@ func (x *index) add(items []item) []int32 {
 		object := f.Object.Kind.Name + " " + it.object
 		it.group[byObject] = x.groupFor(byObject, object, object, f.Severity)
 		it.group[bySeverity] = x.groupFor(bySeverity, f.Severity.String(), f.Severity.String(), f.Severity)
+		it.group[byManager] = x.groupFor(byManager, f.ManagedBy, f.ManagedBy, f.Severity)
+		it.group[byWords] = x.groupFor(byWords, it.words, it.words, f.Severity)
 		for t := it.threats; t != 0; t &= t - 1 {
 			g := &x.groups[byThreat][bits.TrailingZeros8(t)]
 			if g.severity < f.Severity {

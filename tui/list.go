@@ -61,6 +61,7 @@ func (l *list) renew() {
 		g.open = next.opened[byThreat][g.key]
 	}
 	l.marks.renew(l)
+	l.filter.forget()
 	l.index, l.scroll, l.sorted = next, scroller{h: l.scroll.h}, sorted{}
 	l.matched, l.total, l.rows, l.members, l.tallies = nil, 0, nil, nil, nil
 }
