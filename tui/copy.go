@@ -41,17 +41,34 @@ func (a *app) openCopyMenu() {
 
 func (a *app) copyCommand() copyChoice {
 	c := copyChoice{key: "c", label: "the command that shows this fix"}
-	id, ok := a.list.currentItem()
-	switch {
-	case a.session.Command == nil:
-		c.off = "no command line shows the same"
-	case !ok:
-		c.off = "go to a finding first"
-	default:
+	if id, ok := a.list.currentItem(); ok && a.list.marks.n == 0 {
+		if a.session.Command == nil {
+			c.off = noCommand
+			return c
+		}
 		c.text = fixes.Clean(a.session.Command(a.list.items[id].f))
+		return c
+	}
+	var choices []fixes.Choice
+	for _, id := range a.targets() {
+		if it := &a.list.items[id]; it.fix() != nil && it.fix().Edit != nil {
+			choices = append(choices, fixes.Choice{Finding: it.f, Fix: it.fix()})
+		}
+	}
+	c.label = "the command that shows the fixes of " + plural(len(choices), "finding")
+	switch {
+	case a.session.StagedCommand == nil:
+		c.off = noCommand
+	case len(choices) == 0:
+		c.off = "none of these findings has an automatic fix"
+	default:
+		c.text, c.left = a.session.StagedCommand(choices)
 	}
 	return c
 }
+
+// noCommand is said where the session has no function for it.
+const noCommand = "no command line shows the same"
 
 // copyChange offers the change that the details show in one of its forms.
 func (a *app) copyChange(key, label string, form func(preview) string) copyChoice {
@@ -93,7 +110,7 @@ func (a *app) copyNames() copyChoice {
 func (a *app) copyList() copyChoice {
 	c := copyChoice{key: "l", label: "the command line of this list"}
 	if a.session.ListCommand == nil {
-		c.off = "no command line shows the same"
+		c.off = noCommand
 		return c
 	}
 	c.text, c.left = a.session.ListCommand(a.list.selection())
@@ -104,7 +121,7 @@ func (a *app) copyStaged() copyChoice {
 	c := copyChoice{key: "s", label: "the command line of what is staged"}
 	switch {
 	case a.session.StagedCommand == nil:
-		c.off = "no command line shows the same"
+		c.off = noCommand
 	case a.dec.count == 0:
 		c.off = nothingStaged(a)
 	default:

@@ -20,7 +20,7 @@ func (d *driver) copies(keys ...string) string {
 }
 
 func TestCopy(t *testing.T) {
-	d := scanned(t, shopSession(t), 100, 30).on("env-secret").press("y").has("go to a finding first").press("c").has("go to a finding first").press("esc").on("env[1]")
+	d := scanned(t, shopSession(t), 100, 30).on("privileged").press("y").has("fixes of 0 findings").press("c").has("none of these findings has an automatic fix").press("esc").on("env[1]")
 	if got := d.copies("y", "c"); got != "kubectl harden --rule env-secret --fix --dry-run" {
 		t.Errorf("copied %q", got)
 	}
@@ -78,6 +78,15 @@ func TestCopyCommandLines(t *testing.T) {
 	if got := d.copies("y", "s"); got != "kubectl harden --staged" || len(staged) != 1 || staged[0].Fix != &staged[0].Finding.Fixes[1] {
 		t.Errorf("copied %q for %v", got, staged)
 	}
+	d.on("env-secret").press("u")
+	if d.copies("y", "c"); len(staged) != 3 || staged[2].Fix != &staged[2].Finding.Fixes[1] {
+		t.Errorf("the fixes of a group: %v", staged)
+	}
+	d.press("j", "x", "x")
+	if d.copies("y", "c"); len(staged) != 2 {
+		t.Errorf("the fixes of the marked: %v", staged)
+	}
+	d.press("esc")
 	for filter, want := range map[string]string{
 		"":                         "",
 		"ns:shop":                  "ns=shop",
