@@ -60,7 +60,7 @@ func (o *Options) plan(ctx context.Context) (*fixes.Plan, *fixes.Result, error) 
 
 // compose makes a plan of the chosen fixes.
 func (o *Options) compose(ctx context.Context, result *fixes.Result) (*fixes.Plan, error) {
-	choices := fixes.Choose(result.Findings, o.Confidence)
+	choices := o.wanted.choose(result.Findings, o.Confidence)
 	if o.DryRun != dryRunClient {
 		choices = o.leaveManaged(ctx, choices)
 	}
@@ -157,6 +157,7 @@ func (o *Options) sayPlan(plan *fixes.Plan, result *fixes.Result) {
 		}
 		fmt.Fprintf(o.ErrOut, "%s; %s.\n", line, verified)
 	}
+	o.wanted.sayMissing(o.ErrOut, result)
 	left := report.Summarize(plan.Remaining).Fixable
 	var parts []string
 	if n := left[fixes.Review.String()]; n > 0 && o.Confidence > fixes.Review {

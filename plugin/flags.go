@@ -33,6 +33,7 @@ type Flags struct {
 
 	Rules, Skip, Categories, Threats []string
 	Severity                         string
+	Findings                         []string
 	Strictness                       string
 	Decisions                        decisionFlags
 
@@ -114,6 +115,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 			fs.StringSliceVar(&f.Threats, "threat", nil, "Only findings with these threats, by name or by their letter in STRIDE.")
 			fs.StringVar(&f.Severity, "severity", "", "Only findings of at least this severity: "+join(fixes.Severities())+".")
 			f.Config.addTo(fs)
+			fs.StringSliceVar(&f.Findings, "finding", nil, "Only these findings, by the fingerprints of -o json; FINGERPRINT:2 takes the second of its fixes, which goes with --fix.")
 		}),
 		set("Images", func(fs *pflag.FlagSet) {
 			f.Images.addTo(fs)
@@ -293,6 +295,9 @@ func (f *Flags) setFindings(o *Options) (err error) {
 			return err
 		}
 		o.Threats = append(o.Threats, threat)
+	}
+	if o.wanted, err = parseWanted(f.Findings); err != nil {
+		return err
 	}
 	o.Selector, err = labels.Parse(f.Selector)
 	if err != nil {

@@ -40,6 +40,8 @@ type Options struct {
 	FailOn      fixes.Severity
 	// ShowIgnored lists what is ignored in the table of findings.
 	ShowIgnored bool
+	// wanted limits the findings, when it is not empty.
+	wanted wanted
 
 	Output    string
 	OutputDir string
@@ -66,6 +68,8 @@ type Options struct {
 	fixes.Wishes
 	// decisions are about single connections; the user may change them.
 	decisions *decisionList
+	// given are the flags of the command line, as they would be typed again.
+	given []givenFlag
 
 	// Watch makes the terminal UI follow the cluster from the start.
 	Watch bool
@@ -225,7 +229,7 @@ func (o *Options) choose(inv *fixes.Inventory, findings []*fixes.Finding) (chose
 }
 
 func (o *Options) asked(inv *fixes.Inventory, f *fixes.Finding) bool {
-	if f.Severity < o.MinSeverity {
+	if f.Severity < o.MinSeverity || !o.wanted.has(f) {
 		return false
 	}
 	if len(o.Threats) > 0 && !slices.ContainsFunc(f.Threats, func(t fixes.Threat) bool { return slices.Contains(o.Threats, t) }) {

@@ -80,6 +80,7 @@ export it. Elsewhere they are printed.`,
 			if err != nil {
 				return usageError(err)
 			}
+			o.given = givenFlags(cmd.Flags())
 			return o.Run(cmd.Context())
 		},
 	}

@@ -18,6 +18,7 @@ func (o *Options) runReport(ctx context.Context) error {
 	if printErr := o.print(result); printErr != nil {
 		return printErr
 	}
+	o.wanted.sayMissing(o.ErrOut, result)
 	if err != nil {
 		return err
 	}

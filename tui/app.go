@@ -37,7 +37,8 @@ type app struct {
 	inDetail bool
 	overlay  overlay
 	notice   notice
-	editing  *input // the filter's line while it is typed
+	editing  *filterLine // while it is typed
+	typed    []string    // the filters of the session, the latest last
 	// touched is set once the user has opened or closed a group.
 	touched bool
 	frame   int // of the spinner
@@ -262,6 +263,7 @@ func (a *app) measure() {
 	switch a.screen {
 	case findingsScreen:
 		a.list.scroll.size(len(a.list.rows), a.lay.left.h)
+		a.list.marks.settle(a.list)
 		a.measureDetail()
 	case planScreen:
 		a.measurePlan()

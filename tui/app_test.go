@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -177,16 +176,6 @@ func TestScanFailsThenWorks(t *testing.T) {
 	if err := d.jobs.err(); err != nil {
 		t.Errorf("quitting returns %v", err)
 	}
-}
-
-func TestCopy(t *testing.T) {
-	d := scanned(t, shopSession(t), 100, 30).press("y").has("go to a finding first").on("env[1]")
-	_, cmd := d.Update(keyPress("y"))
-	if got := fmt.Sprint(cmd()); got != "kubectl harden --rule env-secret --fix --dry-run" {
-		t.Errorf("copied %q", got)
-	}
-	d.session.Command = nil
-	d.press("y").has("no command line shows the same")
 }
 
 func TestContextOfDiff(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,9 +78,20 @@ func BenchmarkKey(b *testing.B) {
 		{"stage_one", []string{"space"}},
 		{"open_and_close_group", []string{"left", "enter"}},
 		{"stage_all_safe_and_undo", []string{"S", "u"}},
-		{"group_by_next", []string{"o"}},
+		{"group_by_next", []string{"t"}},
+		{"group_by_next_open", []string{"=", "t"}},
+		{"sort", []string{"s"}},
+		{"sort_with_groups_open", []string{"=", "s", "s", "s", "s", "t"}},
+		{"mark_all", []string{"*"}},
+		{"mark_range_to_the_end", []string{"=", "g", "v", "G", "k", "j", "x", "esc"}},
+		{"stage_marked", []string{"*", "space", "u", "*"}},
 		{"open_all_and_close", []string{"=", "-"}},
 		{"filter", []string{"/", "s", "e", "r", "v", "4", "2", "backspace", "esc"}},
+		{"filter_fields", strings.Split("/ n s : t e a m - 0 tab tab , t e a m - 4 2 space s e v : h i g h + space n a m e : 4 2 esc", " ")},
+		{"filter_fuzzy", strings.Split("/ s r v c 4 2 space ! x backspace esc", " ")},
+		{"filter_without", strings.Split("/ ! t e a m - 4 2 esc", " ")},
+		{"filter_misspelt", strings.Split("/ n x : y esc", " ")},
+		{"copy_menu_of_all", []string{"y", "esc"}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			d := scanned(b, manySession(result), 120, 40).press("enter", "j")
@@ -175,5 +187,30 @@ func BenchmarkPlan(b *testing.B) {
 			}
 			d.Update(applyReport{d.apply.number})
 		})
+	})
+}
+
+// BenchmarkFrame measures a frame with nothing to work out: what is drawn when
+// the spinner turns. The floor is the writing of as many cells to memory.
+func BenchmarkFrame(b *testing.B) {
+	result := many()
+	for name, keys := range map[string][]string{
+		"groups": nil, "findings": {"="}, "filter": {"/", "w", "enter", "="}, "marked": {"=", "*"}, "typing": {"/", "n", "a", "m", "e", ":"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			d := scanned(b, manySession(result), 120, 40).press(keys...)
+			for b.Loop() {
+				_ = d.View()
+			}
+		})
+	}
+	b.Run("floor", func(b *testing.B) {
+		for b.Loop() {
+			var out strings.Builder
+			for range 120 * 40 {
+				out.WriteByte(' ')
+			}
+			_ = out.String()
+		}
 	})
 }

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"fmt"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -15,16 +14,22 @@ func findingsKeys() []binding {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	list := []binding{
-		{action: "findings.stage", keys: []string{"space"}, short: "stage", help: "stage or unstage the fix, or those of the group", group: toChoose,
+		{action: "findings.stage", keys: []string{"space"}, short: "stage", help: "stage or unstage the fix, those of the group, or the marked", group: toChoose,
 			off: (*app).cannotStage, run: do((*app).toggleStaged)},
-		{action: "findings.stageSafe", keys: []string{"S"}, short: "all safe", help: "stage all safe fixes (of those the filter shows)", group: toChoose,
+		{action: "findings.stageSafe", keys: []string{"S"}, short: "all safe", help: "stage all safe fixes (of the marked, or of those the filter shows)", group: toChoose,
 			off: (*app).noFindings, run: do((*app).stageSafe)},
-		{action: "findings.unstageAll", keys: []string{"U"}, help: "unstage all (of those the filter shows)", group: toChoose,
+		{action: "findings.unstageAll", keys: []string{"U"}, help: "unstage all (of the marked, or of those the filter shows)", group: toChoose,
 			off: nothingStaged, run: do((*app).unstageAll)},
 		{action: "findings.undo", keys: []string{"u"}, help: "undo the last decision", group: toChoose,
 			off: (*app).cannotUndoDecision, run: (*app).undo},
 		{action: "findings.redo", keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
 			off: (*app).cannotRedoDecision, run: (*app).redo},
+		{action: "findings.mark", keys: []string{"x"}, short: "mark", help: "mark the finding or those of the group; space, S, U, i and y then act on the marked", group: toChoose,
+			off: (*app).noFindings, run: do((*app).mark)},
+		{action: "findings.markRange", keys: []string{"v"}, help: "mark a range: from here to where the cursor goes", group: toChoose,
+			off: (*app).noFindings, run: do((*app).markRange)},
+		{action: "findings.markAll", keys: []string{"*"}, help: "mark all that the filter shows, or none", group: toChoose,
+			off: (*app).noFindings, run: do((*app).markAll)},
 		{action: "findings.nextFix", keys: []string{"f"}, short: "other fix", help: "look at the next of several fixes", group: toChoose,
 			off: (*app).noOtherFix, run: do((*app).nextFix)},
 		{action: "findings.plan", keys: []string{"p"}, short: "plan", help: "look at the plan of all staged fixes", group: toAct,
@@ -37,10 +42,13 @@ func findingsKeys() []binding {
 			off: (*app).nothingApplied, run: do((*app).returnToApply)},
 		{action: "findings.export", keys: []string{"e"}, help: "export the plan to files", group: toAct, asks: "enter",
 			off: (*app).cannotExport, run: do((*app).askExport)},
-		{action: "findings.filter", keys: []string{"/"}, short: "filter", help: "filter: words, !word for without (!manual, pay high)", group: toLook,
+		{action: "findings.filter", keys: []string{"/"}, short: "filter", help: filterHelp(), group: toLook,
 			run: do((*app).startFilter)},
-		{action: "findings.group", keys: []string{"o"}, short: "group", help: "group by rule, namespace, object or threat", group: toLook,
-			off: (*app).noFindings, run: do((*app).nextGrouping)},
+		{action: "findings.group", keys: []string{"t"}, short: "group", help: "group by rule, namespace, object, threat or severity", group: toLook, label: "t T",
+			off: (*app).noFindings, run: do(func(a *app) { a.turnGrouping(1) })},
+		{action: "findings.groupBack", keys: []string{"T"}, off: (*app).noFindings, run: do(func(a *app) { a.turnGrouping(-1) })},
+		{action: "findings.sort", keys: []string{"s"}, help: "sort by severity, name, confidence or number", group: toLook,
+			off: (*app).noFindings, run: do((*app).nextSorting)},
 		networkKey("network"),
 		historyKey(),
 		{action: "findings.restore", keys: []string{"B"}, help: "bring back what was staged in the last session", group: toChoose, asks: "r d",
@@ -49,7 +57,7 @@ func findingsKeys() []binding {
 			run: do((*app).enter)},
 		{action: "findings.close", keys: []string{"left", "h"}, label: "left, h", help: "back to the list, or close the group", group: toMove,
 			run: do((*app).goLeft)},
-		{action: "findings.back", keys: []string{"esc"}, help: "one step back; ends a filter", group: toMove, run: do((*app).back)},
+		{action: "findings.back", keys: []string{"esc"}, help: "one step back; drops a range, the marks, a filter", group: toMove, run: do((*app).back)},
 		{action: "findings.openAll", keys: []string{"=", "+"}, help: "open all groups, close them", group: toLook,
 			run: do(func(a *app) { a.foldAll(true) })},
 		{action: "findings.closeAll", keys: []string{"-"}, run: do(func(a *app) { a.foldAll(false) })},
@@ -57,8 +65,8 @@ func findingsKeys() []binding {
 			run: do((*app).nextContext)},
 		{action: "findings.skips", keys: []string{"!"}, help: "what the scan could not read, and why", group: toLook,
 			off: nothingLeftOut, run: do((*app).showSkips)},
-		{action: "findings.copy", keys: []string{"y"}, help: "copy the command that shows this fix", group: toAct,
-			off: (*app).cannotCopy, run: (*app).copyCommand},
+		{action: "findings.copy", keys: []string{"y"}, help: "copy: the command or the patch of this fix, names, the session's command line", group: toAct,
+			off: (*app).noFindings, run: do((*app).openCopyMenu)},
 		{action: "findings.scan", keys: []string{"r"}, help: "scan again", group: toAct,
 			off: func(a *app) string { return when(a.scan.running, "a scan is running") }, run: (*app).startScan},
 		{keys: []string{"R"}, help: "read the finding's object anew, and judge again", group: toAct,
@@ -96,7 +104,9 @@ func (a *app) nextFix() {
 	it.shown = int8((int(it.shown) + 1) % len(it.f.Fixes))
 }
 
-func (a *app) nextGrouping() { a.list.regroup((a.list.by+1)%groupings, &a.dec) }
+func (a *app) turnGrouping(by groupBy) {
+	a.list.regroup((a.list.by+by+groupings)%groupings, &a.dec)
+}
 
 func (a *app) foldAll(open bool) {
 	a.touched = true
@@ -145,45 +155,10 @@ func (a *app) back() {
 	switch {
 	case a.inDetail:
 		a.inDetail = false
-	case a.list.filter.on():
+	case a.unmark():
+	case a.list.filter.raw != "":
 		a.list.setFilter("", &a.dec)
 	}
-}
-
-func (a *app) startFilter() {
-	in := newInput(a.list.filter.raw)
-	a.editing, a.inDetail = &in, false
-}
-
-// editFilter takes a key while the filter is typed; the list follows.
-func (a *app) editFilter(msg tea.Msg) {
-	if press, ok := msg.(tea.KeyPressMsg); ok {
-		switch press.String() {
-		case "enter":
-			a.editing = nil
-			return
-		case "esc":
-			a.editing = nil
-			a.list.setFilter("", &a.dec)
-			return
-		case "down", "ctrl+n":
-			a.move(1)
-			return
-		case "up", "ctrl+p":
-			a.move(-1)
-			return
-		}
-	}
-	if a.editing.update(msg) && a.editing.value() != a.list.filter.raw {
-		a.list.setFilter(a.editing.value(), &a.dec)
-	}
-}
-
-// filterLine draws the filter while it is typed.
-func (a *app) filterLine() string {
-	count := fmt.Sprintf("%d of %d ", a.list.total, len(a.list.order))
-	room := max(a.lay.w-len(count)-4, 8)
-	return spread(" / "+a.editing.view(room, a.styles.reverse), count, a.lay.w, a.glyphs.ellipsis)
 }
 
 func nothingLeftOut(a *app) string {
@@ -204,21 +179,4 @@ func (a *app) showSkips() {
 		m.text = append(m.text, "", "Not to be watched, so read every half minute: "+fixes.Clean(strings.Join(a.watch.polled, ", ")))
 	}
 	a.overlay = m
-}
-
-func (a *app) cannotCopy() string {
-	if a.session.Command == nil {
-		return "no command line shows the same"
-	}
-	_, ok := a.list.currentItem()
-	return when(!ok, "go to a finding first")
-}
-
-// copyCommand puts the command that shows the finding's fix on the clipboard,
-// by way of the terminal.
-func (a *app) copyCommand() tea.Cmd {
-	id, _ := a.list.currentItem()
-	command := fixes.Clean(a.session.Command(a.list.items[id].f))
-	a.say(info, "copied: "+command)
-	return tea.SetClipboard(command)
 }

@@ -68,9 +68,9 @@ func TestManyChangesAreTyped(t *testing.T) {
 	planned(t, s, 120, 40).press("a").has("Type apply and press enter")
 }
 
-// asked returns the keys that answer what is asked now, but for those that go
+// answersTo returns the keys that answer what is asked now, but for those that go
 // back.
-func asked(d *driver) []string {
+func answersTo(d *driver) []string {
 	switch o := d.overlay.(type) {
 	case *confirm:
 		if o.word != "" {
@@ -116,7 +116,7 @@ func TestTheKeyThatAsksNeverAnswers(t *testing.T) {
 				if d = state(); d.overlay != nil {
 					t.Fatalf("%s: something is asked already", name)
 				}
-				answers := asked(d.press(key))
+				answers := answersTo(d.press(key))
 				if len(answers) > 0 && b.action != "app.interrupt" {
 					asking[b.action] = true
 				}

@@ -84,19 +84,6 @@ type ignoreDone struct {
 	err    error
 }
 
-// ignoreTargets returns the findings that the keys for ignoring are about: that
-// under the cursor, or those of its group.
-func (a *app) ignoreTargets() []int32 {
-	r, ok := a.list.current()
-	switch {
-	case !ok:
-		return nil
-	case r.isGroup():
-		return a.list.inGroup(r.group)
-	}
-	return []int32{r.item}
-}
-
 func (a *app) cannotIgnore() string {
 	switch {
 	case len(a.list.rows) == 0:
@@ -119,7 +106,7 @@ func (a *app) cannotRedoDecision() string {
 
 // askIgnore asks what is to be ignored, and why; or whether to end that.
 func (a *app) askIgnore() {
-	targets := a.ignoreTargets()
+	targets := a.targets()
 	living := a.list.living(targets)
 	switch {
 	case len(living) > 0:
@@ -233,7 +220,7 @@ func (a *app) afterIgnore(msg ignoreDone, more int) {
 func (a *app) toggleIgnored() {
 	a.ignored.shown = !a.ignored.shown
 	a.list.show(a.ignored.shown)
-	a.list.refilter()
+	a.list.refilter(&a.dec)
 	a.list.rebuild(&a.dec)
 	if a.ignored.shown {
 		a.say(info, fmt.Sprintf("%d ignored shown, faintly; I hides them", a.ignoredCount()))

@@ -17,11 +17,20 @@ const (
 	byNamespace
 	byObject
 	byThreat
+	bySeverity
 	groupings
 )
 
+// The groupings of which nothing is seen: a filter looks once at what their
+// findings have in common.
+const (
+	byManager = groupings + iota
+	byWords
+	allGroupings
+)
+
 func (by groupBy) String() string {
-	return [...]string{"rule", "namespace", "object", "threat"}[by]
+	return [...]string{"rule", "namespace", "object", "threat", "severity"}[by]
 }
 
 // item is one finding on the list.
@@ -29,13 +38,20 @@ type item struct {
 	f *fixes.Finding
 	// object is the object's namespace and name, safe to show.
 	object string
-	// text is what a filter looks in, in lower case; name is the part of it
-	// that abbreviations are looked for in.
-	text, name string
+	// namespace is the one that it is in, or is, safe to show.
+	namespace string
+	// A filter looks for words in the message, in the words that many findings
+	// share, and in what its object is called; for abbreviations in name. All are
+	// in lower case.
+	message, words, name string
 	// group holds the item's group for each grouping but byThreat, where an
 	// item may stand in several.
-	group   [byThreat]int32
+	group   [allGroupings]int32
 	threats uint8
+	// best is the confidence of the recommended fix, 0 where there is none; auto
+	// says that it has an edit.
+	best uint8
+	auto bool
 	// shown is the index of the fix that is looked at.
 	shown int8
 	// by is the ignore that hides the finding, or nil.
@@ -55,9 +71,13 @@ func (it *item) fix() *fixes.Fix {
 func newItems(found []*fixes.Finding) []item {
 	items := make([]item, len(found))
 	for i, f := range found {
-		it := item{f: f, object: fixes.Clean(f.Object.NamespacedName())}
+		it := item{f: f, object: fixes.Clean(f.Object.NamespacedName()), namespace: fixes.Clean(f.Object.Namespace)}
+		if f.Object.Kind == fixes.KindNamespace {
+			it.namespace = it.object
+		}
 		it.name = strings.ToLower(f.Rule.ID + " " + it.object)
-		parts := []string{it.name, f.Object.Kind.Name, f.Path, string(f.Rule.Category), f.Severity.String(), f.ManagedBy, f.Message}
+		it.message = strings.ToLower(f.Message)
+		parts := []string{f.Rule.ID, f.Path, string(f.Rule.Category), f.Severity.String(), f.ManagedBy}
 		for _, t := range f.Threats {
 			parts = append(parts, string(t))
 			if at := slices.Index(fixes.Threats(), t); at >= 0 {
@@ -69,8 +89,9 @@ func newItems(found []*fixes.Finding) []item {
 		}
 		if fix := f.Fix(); fix != nil {
 			parts = append(parts, fix.Confidence.String(), fix.Title)
+			it.best, it.auto = uint8(fix.Confidence), fix.Edit != nil
 		}
-		it.text = strings.ToLower(strings.Join(parts, " "))
+		it.words = strings.ToLower(strings.Join(parts, " "))
 		items[i] = it
 	}
 	slices.SortStableFunc(items, func(a, b item) int { return readingOrder(a.f, b.f) })
@@ -92,6 +113,7 @@ type group struct {
 	key, label string
 	severity   fixes.Severity // of the worst in it
 	place      int            // before the name in the order; used for threats
+	first      int32          // a finding of it, of the groupings that a finding has one group of
 	// open says that its findings are listed, and folded that they are not
 	// even under a filter, which opens all others.
 	open, folded bool
@@ -109,15 +131,19 @@ type index struct {
 	// bySeverity counts the others in the order.
 	bySeverity [fixes.Critical + 1]int
 
-	groups [groupings][]group
-	keys   [groupings]map[string]int32
-	sorted [groupings][]int32 // the groups in order; nil when it must be made
+	groups [allGroupings][]group
+	keys   [allGroupings]map[string]int32
+	sorted [allGroupings][]int32 // the groups in order; nil when it must be made
+	// values holds what the groups have of a field, in lower case.
+	values map[*field][]string
+	// version changes with the order.
+	version int
 	// opened holds the keys of groups that are to be open when they come.
-	opened [groupings]map[string]bool
+	opened [allGroupings]map[string]bool
 }
 
 func newIndex() *index {
-	x := &index{print: map[string]int32{}}
+	x := &index{print: map[string]int32{}, values: map[*field][]string{}}
 	for by := range x.keys {
 		x.keys[by] = map[string]int32{}
 	}
@@ -139,35 +165,45 @@ func (x *index) add(items []item) []int32 {
 		id := int32(len(x.items))
 		x.print[it.f.Fingerprint] = id
 		f := it.f
-		it.group[byRule] = x.groupFor(byRule, f.Rule.ID, f.Rule.ID, f.Severity)
-		namespace := fixes.Clean(f.Object.Namespace)
-		if f.Object.Kind == fixes.KindNamespace {
-			namespace = it.object
-		}
-		label := namespace
-		if label == "" {
-			label = "(whole cluster)"
-		}
-		it.group[byNamespace] = x.groupFor(byNamespace, namespace, label, f.Severity)
-		object := f.Object.Kind.Name + " " + it.object
-		it.group[byObject] = x.groupFor(byObject, object, object, f.Severity)
+		x.assign(id, &it)
 		for t := it.threats; t != 0; t &= t - 1 {
 			g := &x.groups[byThreat][bits.TrailingZeros8(t)]
-			g.severity = max(g.severity, f.Severity)
+			if g.severity < f.Severity {
+				g.severity = f.Severity
+				x.sorted[byThreat] = nil
+			}
 		}
 		x.items = append(x.items, it)
 		ids = append(ids, id)
 		x.bySeverity[f.Severity]++
 	}
 	x.merge(ids)
+	x.version++
 	return ids
 }
 
-func (x *index) groupFor(by groupBy, key, label string, severity fixes.Severity) int32 {
+// assign puts an item into its groups.
+func (x *index) assign(id int32, it *item) {
+	f := it.f
+	put := func(by groupBy, key, label string) { it.group[by] = x.groupFor(id, by, key, label, f.Severity) }
+	put(byRule, f.Rule.ID, f.Rule.ID)
+	label := it.namespace
+	if label == "" {
+		label = "(whole cluster)"
+	}
+	put(byNamespace, it.namespace, label)
+	object := f.Object.Kind.Name + " " + it.object
+	put(byObject, object, object)
+	put(bySeverity, f.Severity.String(), f.Severity.String())
+	put(byManager, f.ManagedBy, f.ManagedBy)
+	put(byWords, it.words, it.words)
+}
+
+func (x *index) groupFor(id int32, by groupBy, key, label string, severity fixes.Severity) int32 {
 	g, ok := x.keys[by][key]
 	if !ok {
 		g = int32(len(x.groups[by]))
-		x.groups[by] = append(x.groups[by], group{key: key, label: label, open: x.opened[by][key]})
+		x.groups[by] = append(x.groups[by], group{key: key, label: label, open: x.opened[by][key], first: id})
 		x.keys[by][key] = g
 		x.sorted[by] = nil
 	}
@@ -246,13 +282,14 @@ func (x *index) show(ignored bool) {
 			x.ignored++
 		}
 	}
+	x.version++
 	x.weigh()
 }
 
 // update replaces what is known of a finding. The fix that is looked at stays.
 func (x *index) update(id int32, it item) {
 	old := &x.items[id]
-	it.group = old.group
+	x.assign(id, &it)
 	if fix := old.fix(); fix != nil {
 		it.shown = int8(max(slices.IndexFunc(it.f.Fixes, func(f fixes.Fix) bool { return f.Title == fix.Title }), 0))
 	}
@@ -285,7 +322,7 @@ func (x *index) weigh() {
 		if x.items[id].by == nil {
 			x.bySeverity[severity]++
 		}
-		for by := range groupings {
+		for by := range allGroupings {
 			for _, g := range x.groupsOf(id, by, buf[:0]) {
 				group := &x.groups[by][g]
 				group.severity = max(group.severity, severity)
@@ -311,7 +348,7 @@ func (x *index) groupOrder(by groupBy) []int32 {
 		}
 		slices.SortFunc(ids, func(a, b int32) int {
 			ga, gb := &x.groups[by][a], &x.groups[by][b]
-			return cmp.Or(cmp.Compare(ga.place, gb.place), -cmp.Compare(ga.severity, gb.severity), cmp.Compare(ga.label, gb.label))
+			return cmp.Or(-cmp.Compare(ga.severity, gb.severity), cmp.Compare(ga.place, gb.place), cmp.Compare(ga.label, gb.label))
 		})
 		x.sorted[by] = ids
 	}

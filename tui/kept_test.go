@@ -63,10 +63,10 @@ func TestNotices(t *testing.T) {
 func TestKept(t *testing.T) {
 	k := &shelf{}
 	d := scanned(t, k.on(shopSession(t)), 120, 40)
-	if d.press("j", "o", "o"); k.puts > 0 {
+	if d.press("j", "t", "t"); k.puts > 0 {
 		t.Error("a session that has decided nothing keeps something")
 	}
-	d.press("o", "o", "S", "/").write("shop").press("enter", "o")
+	d.press("t", "t", "t", "S", "/").write("shop").press("enter", "t")
 	d.press("q").has("offers to restore them.").press("esc")
 	if s := k.get(); s == nil || len(s.Staged) != 4 || s.Filter != "shop" || s.Grouping != "namespace" {
 		t.Fatalf("kept %+v", s)

@@ -69,7 +69,7 @@ func (a *app) footer() string {
 	w := a.lay.w
 	switch {
 	case a.editing != nil:
-		return a.filterLine()
+		return a.drawFilterLine()
 	case a.notice.text != "" && !a.lay.rules:
 		return " " + a.tone(a.notice.tone, a.notice.text)
 	}

@@ -286,6 +286,9 @@ func (a *app) header() string {
 	if a.dec.count > 0 {
 		staged = a.styles.bold.Render(staged)
 	}
+	if marked := a.marksWord(); marked != "" && a.screen == findingsScreen {
+		staged += sep + a.styles.bold.Render(marked)
+	}
 	short := []string{count, staged}
 	if a.screen == applyScreen { // what is staged is past, and the progress counts
 		where, count, staged = "apply", "", ""

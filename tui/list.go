@@ -1,6 +1,10 @@
 package tui
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/kubectl-harden/kubectl-harden/fixes"
+)
 
 // row is one line of the list: a finding, or the heading of a group.
 type row struct{ group, item int32 }
@@ -14,6 +18,8 @@ func (r row) isGroup() bool { return r.item == heading }
 type tally struct {
 	n, staged, ignored int32
 	from               int32 // its findings are members[from:from+n]
+	// fixable counts them by the confidence of their recommended fix.
+	fixable [fixes.Safe + 1]int32
 }
 
 // list is the findings as they are listed: grouped, filtered, some groups
@@ -31,6 +37,9 @@ type list struct {
 	members []int32
 	rows    []row
 	scroll  scroller
+	sort    sorting
+	sorted  sorted
+	marks   marks
 }
 
 func newList() *list { return &list{index: newIndex()} }
@@ -51,7 +60,9 @@ func (l *list) renew() {
 		g := &next.groups[byThreat][i]
 		g.open = next.opened[byThreat][g.key]
 	}
-	l.index, l.scroll = next, scroller{h: l.scroll.h}
+	l.marks.renew(l)
+	l.filter.forget()
+	l.index, l.scroll, l.sorted = next, scroller{h: l.scroll.h}, sorted{}
 	l.matched, l.total, l.rows, l.members, l.tallies = nil, 0, nil, nil, nil
 }
 
@@ -96,47 +107,63 @@ func (l *list) setOpen(g int32, open bool) {
 
 // setFilter replaces the filter.
 func (l *list) setFilter(raw string, d *decisions) {
+	l.marks.fix(l)
 	old := l.filter
-	l.filter = newFilter(raw)
+	l.filter = newFilter(raw, l.index)
 	for by := range l.groups {
 		for g := range l.groups[by] {
 			l.groups[by][g].folded = false
 		}
 	}
 	// One letter more is looked for only where the others are.
-	if l.filter.narrows(old) {
-		l.match(l.matched)
+	if l.filter.narrows(&old) {
+		l.match(l.matched, d)
 	} else {
-		l.refilter()
+		l.refilter(d)
 	}
 	l.rebuild(d)
 }
 
 // refilter looks at all findings anew.
-func (l *list) refilter() {
+func (l *list) refilter(d *decisions) {
 	l.matched = append(l.matched, make([]bool, len(l.items)-len(l.matched))...)
+	l.filter.resolve(l.index)
 	l.fuzzy = false
-	l.match(nil)
+	l.match(nil, d)
 }
 
-// match marks the findings that match, of all or of some. Where there are
+// match notes the findings that match, of all or of some. Where there are
 // none it takes the filter's words as abbreviations; it begins with that when
 // it has come to that already.
-func (l *list) match(among []bool) {
+func (l *list) match(among []bool, d *decisions) {
 	if !l.fuzzy {
-		if l.mark(among, func(it *item) bool { return l.filter.match(it.text) }) || !l.filter.on() {
+		if l.choose(among, d, l.filter.match) || !l.filter.sought() {
 			return
 		}
 		among = nil
 	}
-	l.fuzzy = l.mark(among, func(it *item) bool { return l.filter.matchFuzzy(it.name, it.text) })
+	l.fuzzy = l.choose(among, d, l.filter.matchFuzzy)
 }
 
-// mark marks the findings that match and reports whether there are any.
-func (l *list) mark(among []bool, matches func(*item) bool) bool {
+// rematch looks at all findings anew after a decision, where the filter asks
+// for what is staged. The cursor goes on to what has come in its finding's
+// place.
+func (l *list) rematch(d *decisions) {
+	at, had := l.current()
+	cursor := l.scroll.cursor
+	l.refilter(d)
+	l.rebuild(d)
+	if had && !at.isGroup() && !l.matched[at.item] {
+		l.scroll.to(cursor)
+	}
+}
+
+// choose notes which findings match and reports whether there are any.
+func (l *list) choose(among []bool, d *decisions, words func(*item) bool) bool {
 	l.total = 0
 	for _, id := range l.order {
-		l.matched[id] = (among == nil || among[id]) && matches(&l.items[id])
+		it := &l.items[id]
+		l.matched[id] = (among == nil || among[id]) && l.filter.matchFields(it, d.taken[id]) && words(it)
 		if l.matched[id] {
 			l.total++
 		}
@@ -149,34 +176,11 @@ func (l *list) mark(among []bool, matches func(*item) bool) bool {
 func (l *list) rebuild(d *decisions) {
 	at, had := l.current()
 	seen := l.scroll.cursor - l.scroll.offset
-	l.tallies = make([]tally, len(l.groups[l.by]))
-	var buf [8]int32
-	n := int32(0)
-	for _, id := range l.order {
-		if l.matched[id] {
-			for _, g := range l.groupsOf(id, l.by, buf[:0]) {
-				l.tallies[g].n++
-				n++
-			}
-		}
-	}
-	next := make([]int32, len(l.tallies))
-	from := int32(0)
-	for g := range l.tallies {
-		l.tallies[g].from, next[g] = from, from
-		from += l.tallies[g].n
-	}
-	l.members = slices.Grow(l.members[:0], int(n))[:n]
-	for _, id := range l.order {
-		if l.matched[id] {
-			for _, g := range l.groupsOf(id, l.by, buf[:0]) {
-				l.members[next[g]] = id
-				next[g]++
-			}
-		}
-	}
+	held := l.marks.hold(l)
+	l.tally()
+	l.fill()
 	l.rows = l.rows[:0]
-	for _, g := range l.groupOrder(l.by) {
+	for _, g := range l.groupSequence() {
 		if l.tallies[g].n == 0 {
 			continue
 		}
@@ -193,6 +197,46 @@ func (l *list) rebuild(d *decisions) {
 		l.seek(at, seen)
 	} else {
 		l.scroll.to(l.scroll.cursor)
+	}
+	l.marks.release(l, held)
+}
+
+// tally counts what the filter leaves of each group.
+func (l *list) tally() {
+	l.tallies = append(l.tallies[:0], make([]tally, len(l.groups[l.by]))...)
+	var buf [8]int32
+	for _, id := range l.order {
+		if !l.matched[id] {
+			continue
+		}
+		for _, g := range l.groupsOf(id, l.by, buf[:0]) {
+			t := &l.tallies[g]
+			t.n++
+			t.fixable[l.items[id].best]++
+		}
+	}
+	from := int32(0)
+	for g := range l.tallies {
+		l.tallies[g].from = from
+		from += l.tallies[g].n
+	}
+	l.members = slices.Grow(l.members[:0], int(from))[:from]
+}
+
+// fill puts the findings into their groups, sorted.
+func (l *list) fill() {
+	next := make([]int32, len(l.tallies))
+	for g := range l.tallies {
+		next[g] = l.tallies[g].from
+	}
+	var buf [8]int32
+	for _, id := range l.sequence() {
+		if l.matched[id] {
+			for _, g := range l.groupsOf(id, l.by, buf[:0]) {
+				l.members[next[g]] = id
+				next[g]++
+			}
+		}
 	}
 }
 
@@ -246,6 +290,7 @@ func (l *list) recount(d *decisions) {
 // regroup groups by something else and keeps the cursor on its finding, whose
 // group there is opened.
 func (l *list) regroup(by groupBy, d *decisions) {
+	l.marks.fix(l)
 	id, on := l.currentItem()
 	l.by = by
 	if !on {

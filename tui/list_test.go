@@ -30,7 +30,7 @@ func shopList(t *testing.T) (*list, *decisions) {
 	l, d := newList(), &decisions{}
 	l.add(newItems(fixes.Scan(shopInventory(t), testRules()).Findings))
 	d.grow(len(l.items))
-	l.refilter()
+	l.refilter(d)
 	l.scroll.h = 100
 	l.rebuild(d)
 	return l, d
@@ -43,7 +43,8 @@ func TestGroupings(t *testing.T) {
 		byNamespace: "shop 0/6|(whole cluster) 0/1|pay 0/3",
 		byObject: "DaemonSet shop/agent 0/2|ClusterRole ops\\x1b[31m\\u202eevil 0/1|Deployment pay/api 0/2|" +
 			"Deployment shop/web 0/3|Namespace pay 0/1|Namespace shop 0/1",
-		byThreat: "tampering 0/2|information disclosure 0/6|denial of service 0/2|elevation of privilege 0/5",
+		byThreat:   "elevation of privilege 0/5|tampering 0/2|information disclosure 0/6|denial of service 0/2",
+		bySeverity: "critical 0/1|high 0/6|medium 0/3",
 	} {
 		l.regroup(by, d)
 		if got := strings.Join(rowsOf(l), "|"); got != want {
@@ -91,6 +92,49 @@ func TestFilter(t *testing.T) {
 		{"satok web", 1, true},
 		{"zzz", 0, false},
 		{"!", 10, false},
+		{"ns:shop", 6, false},
+		{"NS:SHOP", 6, false},
+		{"namespace:sho", 6, false},
+		{"ns:shop,pay", 9, false},
+		{"ns:pa,-", 4, false},
+		{"!ns:shop", 4, false},
+		{"ns:", 10, false},
+		{"ns:,", 10, false},
+		{"sev:high", 6, false},
+		{"sev:h", 6, false},
+		{"sev:>=high", 7, false},
+		{"sev:high+", 7, false},
+		{"sev:>high", 1, false},
+		{"sev:<high", 3, false},
+		{"sev:<=high", 9, false},
+		{"severity:crit,med", 4, false},
+		{"!sev:high+", 3, false},
+		{"sev:>=", 10, false},
+		{"rule:env", 3, false},
+		{"rule:env-secret,privileged", 4, false},
+		{"kind:Deployment", 5, false},
+		{"kind:namespace", 2, false},
+		{"name:web", 3, false},
+		{"name:e", 6, false},
+		{"threat:tampering", 2, false},
+		{"threat:d,t", 2, false},
+		{"threat:none", 0, false},
+		{"!threat:e", 5, false},
+		{"fix:safe", 4, false},
+		{"fix:review", 4, false},
+		{"fix:review+", 8, false},
+		{"fix:none", 1, false},
+		{"cat:secrets", 3, false},
+		{"cat:n", 2, false}, // nodes and network
+		{"by:helm", 2, false},
+		{"by:none", 8, false},
+		{"!by:none", 2, false},
+		{"staged:no", 10, false},
+		{"staged:yes", 0, false},
+		{"ns:shop kind:dep !rule:sa sev:high", 2, false},
+		{"ns:shop redis", 1, false},
+		{"ns:shop esecret", 2, true},
+		{"ns:pay esecret", 1, true},
 	} {
 		l.setFilter(c.filter, d)
 		findings := 0
@@ -108,7 +152,8 @@ func TestFilter(t *testing.T) {
 // TestFilterByLetters demands that a filter typed letter by letter finds what
 // it finds at once.
 func TestFilterByLetters(t *testing.T) {
-	for _, text := range []string{"env-secret shop", "pay !secret", "satokweb", "zzzz", "high r", "e x", "prvlgd"} {
+	for _, text := range []string{"env-secret shop", "pay !secret", "satokweb", "zzzz", "high r", "e x", "prvlgd",
+		"ns:shop sev:high+ web", "web ns:pay,shop", "!ns:pay env", "esecret ns:shop", "rule:env-secret,sa-token fix:safe"} {
 		typed, d := shopList(t)
 		for i := range text {
 			typed.setFilter(text[:i+1], d)
@@ -143,7 +188,7 @@ func TestStreamedIsSorted(t *testing.T) {
 			l.add(newItems(found[:n])) // again, to no effect
 			found = found[n:]
 			d.grow(len(l.items))
-			l.refilter()
+			l.refilter(d)
 			l.rebuild(d)
 			l.scroll.to(rnd.IntN(len(l.rows)))
 		}

@@ -13,10 +13,10 @@ import (
 // listPane draws the rows of the findings list that are in sight.
 func (a *app) listPane() pane {
 	l := a.list
-	p := pane{title: "by " + l.by.String()}
+	p := pane{title: "by " + l.by.String() + ", " + l.sort.String()}
 	if l.filter.on() {
 		how := map[bool]string{true: " (abbreviated)"}[l.fuzzy]
-		p.title += fmt.Sprintf(" %s / %s%s %s %d", a.glyphs.dot, fixes.Clean(l.filter.raw), how, a.glyphs.dot, l.total)
+		p.title += fmt.Sprintf(" %s %d %s / %s%s", a.glyphs.dot, l.total, a.glyphs.dot, fixes.Clean(l.filter.raw), how)
 	}
 	if len(l.rows) == 0 {
 		p.lines = a.emptyList()
@@ -62,6 +62,7 @@ type cell struct {
 	text  string
 	style lipgloss.Style
 	tail  bool // where it is cut, its end stays
+	hits  []span
 }
 
 // drawRow puts cells to the left and right ends of a row. The right ones stay
@@ -80,38 +81,44 @@ func (a *app) drawRow(left, right []cell, w int, cursor bool) string {
 	if rw > w/2 {
 		right, rw = nil, 0
 	}
+	var b strings.Builder
+	under := "" // what of a reversed row is not drawn yet
+	reverse := func(style lipgloss.Style) {
+		if under != "" {
+			b.WriteString(style.Render(under))
+			under = ""
+		}
+	}
 	plain := cursor && !a.inDetail
-	write := func(b *strings.Builder, cells []cell, room int) int {
+	draw := func(text string, style lipgloss.Style, hit bool) {
+		switch {
+		case hit && plain:
+			reverse(a.styles.reverse)
+			under = text
+			reverse(pointedOut(a.styles.reverse))
+		case hit:
+			b.WriteString(pointedOut(style).Render(text))
+		case plain:
+			under += text
+		default:
+			b.WriteString(style.Render(text))
+		}
+	}
+	write := func(cells []cell, room int) int {
 		for _, c := range cells {
 			if room <= 0 {
 				break
 			}
-			text := c.text
-			tw := ansi.StringWidth(text)
-			if tw > room {
-				if c.tail {
-					text = ansi.TruncateLeft(text, tw-room+1, a.glyphs.ellipsis)
-				} else {
-					text = ansi.Truncate(text, room, a.glyphs.ellipsis)
-				}
-				tw = ansi.StringWidth(text)
-			}
-			room -= tw
-			if plain {
-				b.WriteString(text)
-			} else {
-				b.WriteString(c.style.Render(text))
-			}
+			c = c.cut(room, a.glyphs.ellipsis)
+			room -= ansi.StringWidth(c.text)
+			c.parts(func(text string, hit bool) { draw(text, c.style, hit) })
 		}
 		return room
 	}
-	var b strings.Builder
-	room := write(&b, left, w-rw)
-	b.WriteString(strings.Repeat(" ", max(room, 0)))
-	write(&b, right, rw)
-	if plain {
-		return a.styles.reverse.Render(b.String())
-	}
+	room := write(left, w-rw)
+	draw(strings.Repeat(" ", max(room, 0)), a.styles.plain, false)
+	write(right, rw)
+	reverse(a.styles.reverse)
 	return b.String()
 }
 
@@ -134,7 +141,7 @@ func (a *app) groupRow(id int32, cursor bool) string {
 	if t.staged > 0 {
 		chosen = fmt.Sprintf("%d%s", t.staged, a.glyphs.staged)
 	}
-	left := []cell{{text: arrow + " "}, {text: g.label, style: a.styles.bold}}
+	left := append([]cell{{text: arrow}, a.groupMark(id)}, a.groupName(id)...)
 	count, mark := " %4d", " %5s "
 	if a.lay.left.w < 44 {
 		count, mark = " %3d", " %4s "
@@ -149,7 +156,7 @@ func (a *app) groupRow(id int32, cursor bool) string {
 
 func (a *app) findingRow(i int, r row, cursor bool) string {
 	it := &a.list.items[r.item]
-	mark, markStyle, nameStyle := a.glyphs.none, a.styles.faint, a.styles.plain
+	mark, markStyle := a.glyphs.none, a.styles.faint
 	word, wordStyle := "no fix", a.styles.faint
 	fix := it.fix()
 	if staged, ok := a.dec.staged(r.item); ok {
@@ -166,15 +173,21 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	}
 	if it.by != nil {
 		mark, word, wordStyle = a.glyphs.none, "ignored", a.styles.faint
-		markStyle, nameStyle = a.styles.faint, a.styles.faint
+		markStyle = a.styles.faint
 	}
-	first, second := a.rowNames(i, it)
-	path := a.list.by == byObject || second == shortPath(it.f.Path)
-	come := cell{text: "  "}
+	first := cell{text: " "}
 	if _, fresh := a.watch.fresh[it.f.Fingerprint]; fresh {
-		come = cell{text: "+ ", style: a.styles.good.Bold(true)}
+		first = cell{text: "+", style: a.styles.good.Bold(true)}
 	}
-	left := []cell{come, {text: mark, style: markStyle}, {text: " " + first + "  ", style: nameStyle}, {text: second, style: a.styles.faint, tail: path}}
+	if a.list.marks.all[r.item] {
+		first = cell{text: a.glyphs.marked, style: a.styles.bold}
+	}
+	left := append([]cell{first, {text: " "}, {text: mark, style: markStyle}, {text: " "}}, a.rowNames(i, it)...)
+	if it.by != nil {
+		for i := range left {
+			left[i].style = a.styles.faint
+		}
+	}
 	right := []cell{{text: fit(fmt.Sprintf(" %6s ", word), 8, ""), style: wordStyle}}
 	if s := it.f.Severity; a.list.by != byRule || s != a.list.groups[byRule][r.group].severity {
 		style := a.styles.severity[s]
@@ -186,22 +199,74 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	return a.drawRow(left, right, a.lay.left.w, cursor)
 }
 
+// groupMark tells whether the findings of a group are marked: all, or some.
+func (a *app) groupMark(id int32) cell {
+	m := &a.list.marks
+	if m.n == 0 {
+		return cell{text: " "}
+	}
+	some, all := false, true
+	for _, i := range a.list.inGroup(id) {
+		some, all = some || m.all[i], all && m.all[i]
+	}
+	switch {
+	case all:
+		return cell{text: a.glyphs.marked, style: a.styles.bold}
+	case some:
+		return cell{text: a.glyphs.partly, style: a.styles.bold}
+	}
+	return cell{text: " "}
+}
+
+// groupName returns what a group is called.
+func (a *app) groupName(id int32) []cell {
+	l := a.list
+	label := l.groups[l.by][id].label
+	it := &l.items[l.inGroup(id)[0]]
+	object := len(it.f.Rule.ID) + 1 // where the object stands in the name
+	switch l.by {
+	case byRule:
+		return []cell{a.named(label, a.styles.bold, it, 0)}
+	case byObject:
+		kind := strings.TrimSuffix(label, it.object)
+		return []cell{a.named(kind, a.styles.bold, it, elsewhere).and(a.named(it.object, a.styles.bold, it, object))}
+	case byNamespace:
+		if strings.HasPrefix(it.object, label) {
+			return []cell{a.named(label, a.styles.bold, it, object)}
+		}
+	}
+	return []cell{a.named(label, a.styles.bold, it, elsewhere)}
+}
+
+// named returns a cell in which is pointed out what the filter looks for. The
+// text stands in the finding's name from at on.
+func (a *app) named(text string, style lipgloss.Style, it *item, at int) cell {
+	return cell{text: text, style: style, hits: a.list.hits(text, it, at)}
+}
+
 // rowNames returns what tells a finding from the others of its group, and
 // what is good to know beside it.
-func (a *app) rowNames(i int, it *item) (first, second string) {
-	kind := it.f.Object.Kind.Name
+func (a *app) rowNames(i int, it *item) []cell {
+	kind, faint := it.f.Object.Kind.Name, a.styles.faint
+	at := len(it.f.Rule.ID) + 1 // where the object stands in the name
+	gap := cell{text: "  "}
+	rule := []cell{a.named(it.f.Rule.ID, a.styles.plain, it, 0).and(gap)}
+	path := a.named(shortPath(it.f.Path), faint, it, elsewhere)
+	path.tail = true
 	switch a.list.by {
 	case byRule:
+		beside := a.named(kind, faint, it, elsewhere)
 		if a.neighbour(i-1, it) || a.neighbour(i+1, it) {
-			return it.object, shortPath(it.f.Path)
+			beside = path
 		}
-		return it.object, kind
+		return []cell{a.named(it.object, a.styles.plain, it, at).and(gap), beside}
 	case byNamespace:
-		return it.f.Rule.ID, kind + " " + fixes.Clean(it.f.Object.Name)
+		name := fixes.Clean(it.f.Object.Name)
+		return append(rule, a.named(kind+" ", faint, it, elsewhere).and(a.named(name, faint, it, at+len(it.object)-len(name))))
 	case byObject:
-		return it.f.Rule.ID, shortPath(it.f.Path)
+		return append(rule, path)
 	}
-	return it.f.Rule.ID, it.object + " " + kind
+	return append(rule, a.named(it.object, faint, it, at).and(a.named(" "+kind, faint, it, elsewhere)))
 }
 
 // neighbour reports whether the row's finding is of the same object.

@@ -18,7 +18,9 @@ type previewKey struct {
 
 type preview struct {
 	changes []changeDiff
-	err     error
+	// patch and diff are the same changes as they are copied.
+	patch, diff string
+	err         error
 }
 
 // previews holds the diffs that have been made. One is made at a time, of
@@ -109,7 +111,7 @@ func (a *app) lookUpPreview() tea.Cmd {
 	return func() tea.Msg {
 		done := previewDone{key: key}
 		done.err = jobs.onInventory(func() (err error) {
-			done.changes, err = previewFix(result, fix, redact)
+			done.preview, err = previewFix(result, fix, redact)
 			return err
 		})
 		return done
@@ -117,27 +119,30 @@ func (a *app) lookUpPreview() tea.Cmd {
 }
 
 // previewFix makes a fix alone on a draft of its own and returns what changes.
-func previewFix(result *fixes.Result, fix *fixes.Fix, redact fixes.Redactor) ([]changeDiff, error) {
+func previewFix(result *fixes.Result, fix *fixes.Fix, redact fixes.Redactor) (p preview, err error) {
 	draft := result.Inventory.Draft()
 	if err := fix.Edit(draft); err != nil {
-		return nil, err
+		return p, err
 	}
 	changes, err := draft.Changes()
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	if len(changes) == 0 {
-		return nil, errors.New("the fix changes nothing")
+		return p, errors.New("the fix changes nothing")
 	}
-	var out []changeDiff
 	for _, c := range changes {
 		d, err := diffOf(c, redact)
 		if err != nil {
-			return nil, err
+			return p, err
 		}
-		out = append(out, d)
+		p.changes = append(p.changes, d)
 	}
-	return out, nil
+	if p.patch, err = patchesOf(changes, redact); err != nil {
+		return p, err
+	}
+	p.diff, err = diffsOf(changes, redact)
+	return p, err
 }
 
 // nextContext shows more of the object around each change.

@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 	inv := shopInventory(t)
 	s.Scan, s.Apply = scanOf(func() *fixes.Inventory { return inv }, catalog.Rules()), applyAll(inv)
 	term := onTerminal(t.Context(), t, 120, 40, s, WithoutAnimation(), WithClock(time.Now)).Wait("prod · all namespaces", "findings in")
-	term.Type("/sa-token-automounted").Wait("by rule · / sa-token-automounted").Type("\r").Wait("? help").Type("\x1b").Wait("by rule ─")
+	term.Type("/sa-token-automounted").Wait("/ sa-token-automounted").Type("\r").Wait("? help").Type("\x1b").Wait("by rule, worst first ─")
 	term.Type("S").Wait("safe; u undoes")
 	term.Type("p").Wait("verified", "the whole plan", "restart")
 	term.Type("a").Wait("Apply to prod?")

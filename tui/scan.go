@@ -297,7 +297,8 @@ func (a *app) takeFindings(items []item) (d difference) {
 	if len(l.items) > 2*len(l.all)+mostBuried {
 		a.compact()
 	}
-	l.refilter()
+	l.marks.only(l)
+	l.refilter(&a.dec)
 	return d
 }
 
@@ -323,7 +324,7 @@ func (a *app) addItems(items []item) {
 		return
 	}
 	a.growTo(a.list.add(items))
-	a.list.refilter()
+	a.list.refilter(&a.dec)
 	a.list.rebuild(&a.dec)
 }
 
@@ -331,6 +332,7 @@ func (a *app) addItems(items []item) {
 // were kept for them.
 func (a *app) growTo(ids []int32) {
 	a.dec.grow(len(a.list.items))
+	a.list.marks.take(a.list, ids)
 	a.takeUp(ids)
 }
 

@@ -128,10 +128,16 @@ func TestScreens(t *testing.T) {
 			return scanned(t, shopSession(t), 80, 24).on("agent  Daemon").press("space")
 		}},
 		{"threats_120x40", func(t *testing.T) *driver {
-			return scanned(t, shopSession(t), 120, 40).press("o", "o", "o", "=", "j", "j")
+			return scanned(t, shopSession(t), 120, 40).press("t", "t", "t", "=", "j", "j")
 		}},
 		{"filter_80x24", func(t *testing.T) *driver {
 			return scanned(t, shopSession(t), 80, 24).press("/").write("pay !secret")
+		}},
+		{"fields_100x24", func(t *testing.T) *driver {
+			return scanned(t, shopSession(t), 100, 24).press("s", "/").write("ns:shop sev:high+ kind:d").press("tab")
+		}},
+		{"copy_100x24", func(t *testing.T) *driver {
+			return scanned(t, shopSession(t), 100, 24).on("pay/api").press("v", "j", "space", "y", "j")
 		}},
 		{"scanning_80x24", func(t *testing.T) *driver { return midway(t, 80, 24).press("p") }},
 		{"scan_failed_80x24", func(t *testing.T) *driver {
@@ -241,6 +247,11 @@ func everyScreen(t *testing.T) map[string]*driver {
 		"detail":   at("j", "j", "j", "j", "enter", "J"),
 		"filter":   at("/", "p", "a"),
 		"help":     at("?"),
+		"wrong":    at("/", "n", "x", ":", "y"),
+		"complete": at("/", "n", "s", ":", "tab", "tab"),
+		"copy":     at("S", "j", "j", "j", "j", "y", "j"),
+		"copied":   at("/", "w", "e", "b", "enter", "y", "l"),
+		"marked":   at("j", "j", "x", "v", "j", "j"),
 		"plan":     at("S", "p", "j", "j"),
 		"confirm":  at("S", "p", "a"),
 		"export":   at("S", "e"),

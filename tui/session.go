@@ -115,6 +115,12 @@ type Session struct {
 	// an object, or that ends it where there is no ignore. It is nil where no
 	// command changes objects.
 	Annotate func(object fixes.Ref, i *fixes.Ignore) string
+	// ListCommand returns the command line that lists what the UI lists, and what
+	// of that it does not say, a line each. It may be nil.
+	ListCommand func(Selection) (command string, left []string)
+	// StagedCommand returns the command line that shows the changes of fixes, of
+	// those that are staged or some others, as ListCommand does. It may be nil.
+	StagedCommand func([]fixes.Choice) (command string, left []string)
 	// Decide is told, at once, what the user has decided about connections, so
 	// that the next scan knows it. It may be nil.
 	Decide func([]fixes.Decision)

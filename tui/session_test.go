@@ -99,6 +99,12 @@ func shopSession(t testing.TB) Session {
 			return plural(len(plan.Changes), "file") + " written to " + dir, nil
 		},
 		Command: func(f *fixes.Finding) string { return "kubectl harden --rule " + f.Rule.ID + " --fix --dry-run" },
+		ListCommand: func(s Selection) (string, []string) {
+			return "kubectl harden --context prod" + when(s.Namespace != "", " -n "+s.Namespace), s.Unsaid
+		},
+		StagedCommand: func(c []fixes.Choice) (string, []string) {
+			return "kubectl harden --context prod --finding " + c[0].Finding.Fingerprint + " --fix --dry-run", nil
+		},
 	}
 	var applied *fixes.Plan
 	apply := applyAll(inv)

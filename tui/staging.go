@@ -14,13 +14,13 @@ func (a *app) cannotStage() string {
 	if !ok {
 		return "no finding is listed"
 	}
-	if r.isGroup() {
-		for _, id := range a.list.living(a.list.inGroup(r.group)) {
+	if a.list.marks.n > 0 || r.isGroup() {
+		for _, id := range a.list.living(a.targets()) {
 			if fix := a.list.items[id].fix(); fix != nil && fix.Edit != nil || a.dec.taken[id] > 0 {
 				return ""
 			}
 		}
-		return "no finding of this group has an automatic fix"
+		return "no " + map[bool]string{true: "marked finding", false: "finding of this group"}[a.list.marks.n > 0] + " has an automatic fix"
 	}
 	it := &a.list.items[r.item]
 	fix := it.fix()
@@ -39,11 +39,16 @@ func (a *app) cannotStage() string {
 	return ""
 }
 
-// toggleStaged stages or unstages what the cursor is on.
+// toggleStaged stages or unstages what is marked, or what the cursor is on.
 func (a *app) toggleStaged() {
+	a.list.marks.fix(a.list)
 	r, _ := a.list.current()
-	if r.isGroup() {
-		a.toggleGroup(r.group)
+	switch {
+	case a.list.marks.n > 0:
+		a.toggleAll(a.targets(), "the marked")
+		return
+	case r.isGroup():
+		a.toggleAll(a.targets(), a.list.groups[a.list.by][r.group].label)
 		return
 	}
 	it := &a.list.items[r.item]
@@ -55,12 +60,12 @@ func (a *app) toggleStaged() {
 	}
 }
 
-// toggleGroup stages all fixes of a group, or unstages them where all are.
-func (a *app) toggleGroup(g int32) {
+// toggleAll stages all fixes of some findings, or unstages them where all are.
+func (a *app) toggleAll(ids []int32, label string) {
 	var stage, drop []decision
 	counts := map[fixes.Confidence]int{}
 	byHand := 0
-	for _, id := range a.list.living(a.list.inGroup(g)) {
+	for _, id := range a.list.living(ids) {
 		if a.dec.taken[id] > 0 {
 			drop = append(drop, a.dec.drop(id))
 			continue
@@ -74,7 +79,6 @@ func (a *app) toggleGroup(g int32) {
 		counts[fix.Confidence]++
 		stage = append(stage, a.dec.stage(id, int(it.shown)))
 	}
-	label := a.list.groups[a.list.by][g].label
 	if len(stage) == 0 {
 		a.decideAndSay(fmt.Sprintf("unstaged %d of %s", len(drop), label), drop)
 		return
@@ -99,6 +103,15 @@ func (a *app) toggleGroup(g int32) {
 // decide makes decisions one step.
 func (a *app) decide(label string, changes []decision) {
 	a.dec.decide(label, changes)
+	a.recount()
+}
+
+// recount brings the list up to date with the decisions.
+func (a *app) recount() {
+	if a.list.filter.decided() {
+		a.list.rematch(&a.dec)
+		return
+	}
 	a.list.recount(&a.dec)
 }
 
@@ -109,40 +122,54 @@ func (a *app) decideAndSay(label string, changes []decision) {
 	a.say(good, label+"; u undoes")
 }
 
-// stageSafe stages the recommended fix of every finding listed whose fix is
+// chosen returns the findings that an action on all is for: those that are
+// marked, or all that the filter leaves. It says which these are, too.
+func (a *app) chosen() (ids []int32, which string) {
+	a.list.marks.fix(a.list)
+	if a.list.marks.n > 0 {
+		return a.list.marked(), " of the marked"
+	}
+	for _, id := range a.list.order {
+		if a.list.matched[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids, when(a.list.filter.on(), " in the filter")
+}
+
+// stageSafe stages the recommended fix of every finding chosen whose fix is
 // safe.
 func (a *app) stageSafe() {
 	var changes []decision
-	for _, id := range a.list.order {
-		if fix := a.list.items[id].f.Fix(); a.list.matched[id] && a.dec.taken[id] == 0 &&
-			a.list.items[id].by == nil && fix != nil && fix.Edit != nil && fix.Confidence == fixes.Safe {
+	ids, which := a.chosen()
+	for _, id := range a.list.living(ids) {
+		if it := &a.list.items[id]; it.auto && it.best == uint8(fixes.Safe) && a.dec.taken[id] == 0 {
 			changes = append(changes, a.dec.stage(id, 0))
 		}
 	}
 	if len(changes) == 0 {
-		a.say(info, "no safe fix is left to stage"+a.inFilter())
+		a.say(info, "no safe fix is left to stage"+which)
 		return
 	}
-	a.decideAndSay(fmt.Sprintf("staged %d safe%s", len(changes), a.inFilter()), changes)
+	a.decideAndSay(fmt.Sprintf("staged %d safe%s", len(changes), which), changes)
 	if a.scan.running {
-		a.say(good, fmt.Sprintf("staged %d safe%s so far; the scan is still running", len(changes), a.inFilter()))
+		a.say(good, fmt.Sprintf("staged %d safe%s so far; the scan is still running", len(changes), which))
 	}
 }
 
-func (a *app) inFilter() string { return when(a.list.filter.on(), " in the filter") }
-
 func (a *app) unstageAll() {
 	var changes []decision
-	for _, id := range a.list.order {
-		if a.list.matched[id] && a.dec.taken[id] > 0 {
+	ids, which := a.chosen()
+	for _, id := range ids {
+		if a.dec.taken[id] > 0 {
 			changes = append(changes, a.dec.drop(id))
 		}
 	}
 	if len(changes) == 0 {
-		a.say(info, "nothing is staged"+a.inFilter())
+		a.say(info, "nothing is staged"+which)
 		return
 	}
-	a.decideAndSay(fmt.Sprintf("unstaged %d%s", len(changes), a.inFilter()), changes)
+	a.decideAndSay(fmt.Sprintf("unstaged %d%s", len(changes), which), changes)
 }
 
 // undo takes the last decision back. What is written down is taken out first.
@@ -151,7 +178,7 @@ func (a *app) undo() tea.Cmd {
 		return a.writeIgnore(ignoreDone{act: act, way: backward})
 	}
 	if label, ok := a.dec.undo(); ok {
-		a.list.recount(&a.dec)
+		a.recount()
 		a.say(info, "undone: "+label)
 	}
 	return nil
@@ -162,7 +189,7 @@ func (a *app) redo() tea.Cmd {
 		return a.writeIgnore(ignoreDone{act: act, way: again})
 	}
 	if label, ok := a.dec.redo(); ok {
-		a.list.recount(&a.dec)
+		a.recount()
 		a.say(info, "redone: "+label)
 	}
 	return nil

@@ -42,6 +42,7 @@ func newStyles() styles {
 type glyphs struct {
 	open, shut, cursor          string
 	staged, unstaged, none      string
+	marked, partly              string
 	horizontal, vertical        string
 	teeDown, teeUp              string
 	corners                     [4]string // from the top left, by rows
@@ -54,7 +55,7 @@ type glyphs struct {
 
 var unicodeGlyphs = glyphs{
 	open: "▾", shut: "▸", cursor: "›",
-	staged: "✓", unstaged: "·", none: "-",
+	staged: "✓", unstaged: "·", none: "-", marked: "◆", partly: "◇",
 	horizontal: "─", vertical: "│", teeDown: "┬", teeUp: "┴",
 	corners: [4]string{"╭", "╮", "╰", "╯"},
 	more:    "↓", dot: "·", ellipsis: "…", asking: "…", restarts: "↻", back: "↩", arrow: "→", full: "▰", empty: "▱",
@@ -67,7 +68,7 @@ var unicodeGlyphs = glyphs{
 
 var asciiGlyphs = glyphs{
 	open: "-", shut: "+", cursor: ">",
-	staged: "*", unstaged: ".", none: "-",
+	staged: "*", unstaged: ".", none: "-", marked: "x", partly: "o",
 	horizontal: "-", vertical: "|", teeDown: "+", teeUp: "+",
 	corners: [4]string{"+", "+", "+", "+"},
 	more:    "v", dot: "-", ellipsis: "~", asking: ".", restarts: "@", back: "<", arrow: "->", full: "#", empty: ".",
@@ -76,6 +77,11 @@ var asciiGlyphs = glyphs{
 		network.Proven: "P", network.Seen: "S", network.Kept: "*", network.Cut: "x",
 	},
 	spinner: []string{"|", "/", "-", "\\"},
+}
+
+// pointedOut makes a style stand out, without a colour too.
+func pointedOut(s lipgloss.Style) lipgloss.Style {
+	return s.Bold(true).Underline(true)
 }
 
 // severityWord is a severity as it stands in a column of four cells.
