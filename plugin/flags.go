@@ -56,6 +56,7 @@ type Flags struct {
 	Nodes          nodeFlags
 	Access         accessFlags
 	Flows          flowFlags
+	Screen         screenFlags
 }
 
 // NewFlags returns the flags' defaults.
@@ -69,6 +70,7 @@ func NewFlags() *Flags {
 		Secrets:    newSecretFlags(),
 		Images:     newImageFlags(),
 		Admission:  newAdmissionFlags(),
+		Screen:     newScreenFlags(),
 	}
 }
 
@@ -139,6 +141,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 			fs.BoolVar(&f.CanaryCronJobs, "canary-cronjobs", false, "With --canary: try CronJobs too, whose copies do their job at each try.")
 			f.Apply.addTo(fs)
 		}),
+		set("The screen", f.Screen.addTo),
 		set("Connection, as in kubectl", f.Connection.AddFlags),
 	)
 }
@@ -192,7 +195,7 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
 		Yes: f.Yes, Managed: f.IncludeManaged,
 	}
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set, f.setScreen}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err

@@ -74,6 +74,8 @@ type Options struct {
 	// expandWildcards asks the cluster what it serves.
 	expandWildcards bool
 
+	screen screen
+
 	// flowFiles are files of observed connections.
 	flowFiles []string
 
@@ -116,7 +118,10 @@ func (o *Options) Run(ctx context.Context) error {
 // interactive reports whether the terminal UI is to open: there is a terminal
 // to open it on, and nothing was asked for that is printed.
 func (o *Options) interactive() bool {
-	return o.Output == "" && o.FailOn == 0 && isTerminal(o.Out) && term.TTY{In: o.In}.IsTerminalIn() && os.Getenv("TERM") != "dumb"
+	if o.screen.accessible {
+		return true
+	}
+	return o.Output == "" && o.FailOn == 0 && isTerminal(o.Out) && term.TTY{In: o.In}.IsTerminalIn() && (o.lines() || os.Getenv("TERM") != "dumb")
 }
 
 func isTerminal(w io.Writer) bool { return term.IsTerminal(w) }

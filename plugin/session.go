@@ -16,7 +16,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/tui"
 )
 
-// runTUI opens the terminal UI.
+// runTUI opens the terminal UI, or writes lines instead of it.
 func (o *Options) runTUI(ctx context.Context) error {
 	session := tui.Session{
 		Context: fixes.Clean(o.Context), Scope: fixes.Clean(o.Scope),
@@ -25,8 +25,9 @@ func (o *Options) runTUI(ctx context.Context) error {
 		Export:  o.exportPlan,
 		Command: o.command,
 		Decide:  o.decisions.put, NetworkCommand: o.networkCommand,
-		NoColor: !color(o.Out),
+		NoColor: !color(o.Out) || o.screen.noColor,
 		ASCII:   asciiLocale(),
+		Theme:   o.screen.theme, Mouse: o.screen.mouse,
 	}
 	switch {
 	case o.cluster != nil:
@@ -40,7 +41,11 @@ func (o *Options) runTUI(ctx context.Context) error {
 	default:
 		session.WhyNoApply = "manifests are not changed in place; export the fixes instead"
 	}
-	err := tui.Run(ctx, session, o.In, o.Out)
+	run := tui.Run
+	if o.lines() {
+		run = tui.RunLinear
+	}
+	err := run(ctx, session, o.In, o.Out)
 	if errors.Is(err, tui.ErrInterrupted) {
 		return errors.Join(context.Canceled, err)
 	}

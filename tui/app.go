@@ -27,10 +27,12 @@ type app struct {
 	opts    options
 	ctx     context.Context // of everything that commands do
 	jobs    jobs
+	colours colours
 	styles  styles
 	glyphs  glyphs
 
 	lay    layout
+	mouse  mouse
 	screen screen
 	// inDetail says that keys go to the right pane, or the lower one.
 	inDetail bool
@@ -82,7 +84,9 @@ type notice struct {
 
 func newApp(ctx context.Context, s Session, o options) *app {
 	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
-	a := &app{session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList()}
+	a := &app{session: s, opts: o, ctx: ctx, glyphs: unicodeGlyphs, list: newList(),
+		colours: colours{theme: s.Theme}, mouse: mouse{on: s.Mouse}}
+	a.styles = newStyles(a.colours.palette())
 	if s.ASCII {
 		a.glyphs = asciiGlyphs
 	}
@@ -102,7 +106,7 @@ func newApp(ctx context.Context, s Session, o options) *app {
 func (a *app) say(t tone, text string) { a.notice = notice{t, text} }
 
 // Init begins the first scan.
-func (a *app) Init() tea.Cmd { return a.startScan() }
+func (a *app) Init() tea.Cmd { return tea.Batch(a.startScan(), a.askBackground()) }
 
 // Update takes a message in, measures the screen anew, and asks for what the
 // screen lacks.
@@ -121,6 +125,10 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 		return a.onKey(msg)
 	case tea.PasteMsg:
 		return a.onPaste(msg)
+	case tea.MouseMsg:
+		return a.onMouse(msg)
+	case tea.BackgroundColorMsg, tea.ColorProfileMsg:
+		a.onColours(msg)
 	case tick:
 		return a.onTick()
 	case scanReport:
@@ -228,6 +236,9 @@ func (a *app) measure() {
 func (a *app) View() tea.View {
 	v := tea.NewView(strings.Join(a.lines(), "\n"))
 	v.AltScreen = true
+	if a.mouse.on {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	v.WindowTitle = join(" ", "kubectl harden", a.session.Context)
 	return v
 }

@@ -171,6 +171,13 @@ func (a *app) detailPager() *pager { return &a.detail.pager }
 // leave returns the bindings that end every screen's list.
 func leave() []binding {
 	return []binding{
+		{keys: []string{"<"}, label: "< >", help: "move the divider of the panes", group: toLook,
+			off: (*app).noDivider, run: func(a *app) tea.Cmd { a.moveDivider(-1); return nil }},
+		{keys: []string{">"}, off: (*app).noDivider, run: func(a *app) tea.Cmd { a.moveDivider(1); return nil }},
+		{keys: []string{"M"}, help: "mouse on, off; while it is off, the terminal selects text", group: toLook, run: func(a *app) tea.Cmd {
+			a.toggleMouse()
+			return nil
+		}},
 		{keys: []string{"?"}, help: "these keys", group: toLook, run: func(a *app) tea.Cmd {
 			a.overlay = newHelp(a)
 			return nil
