@@ -90,7 +90,13 @@ func (c *chaos) spoil(s *Session) {
 		}
 		return bad()
 	}
-	s.Check = outcomes
+	check := s.Check
+	s.Check = func(ctx context.Context, plan *fixes.Plan, report func(fixes.Outcome)) error {
+		if c.rnd.IntN(3) > 0 && check != nil {
+			return check(ctx, plan, report)
+		}
+		return outcomes(ctx, plan, report)
+	}
 	write := func(ctx context.Context, plan *fixes.Plan, o ApplyOptions, report func(fixes.Outcome)) error {
 		if c.rnd.IntN(3) == 0 { // it takes until it is told to stop
 			select {
@@ -126,8 +132,14 @@ func (c *chaos) spoil(s *Session) {
 func (c *chaos) step() {
 	var msg tea.Msg
 	switch n := c.rnd.IntN(100); {
-	case n < 25: // a command goes on, or what it has brought comes in
+	case n < 22: // a command goes on, or what it has brought comes in
 		c.begin()
+		return
+	case n < 25: // and here all of them
+		c.settle()
+		return
+	case n < 26:
+		c.wander()
 		return
 	case n < 70:
 		msg = keyPress(c.keys[c.rnd.IntN(len(c.keys))])
@@ -159,6 +171,7 @@ func (c *chaos) mouseEvent() tea.Msg {
 	case 0:
 		return tea.MouseReleaseMsg(m)
 	case 1, 2:
+		c.mouse.dragging = c.mouse.dragging || c.rnd.IntN(10) == 0
 		return tea.MouseMotionMsg(m)
 	case 3, 4:
 		m.Button = []tea.MouseButton{tea.MouseWheelUp, tea.MouseWheelDown, tea.MouseWheelLeft, tea.MouseWheelRight}[c.rnd.IntN(4)]
@@ -187,6 +200,46 @@ func (c *chaos) begin() {
 			c.play(msg)
 		}
 	default:
+	}
+}
+
+// settle lets all commands run, as far as they come.
+func (c *chaos) settle() {
+	for range 1000 {
+		if len(c.waits) == 0 && len(c.ready) == 0 {
+			return
+		}
+		c.begin()
+	}
+}
+
+// ways are keys that lead to where random ones do not come.
+var ways = [][]string{
+	{"S", "p", "a", "y", "r"},
+	{"S", "p", "a", "p", "r", "o", "d", "enter"},
+	{"S", "p", "a", "y", "s", "y", "j", "j", "u", "y", "esc"},
+	{"S", "p", "C", "a", "y", "s", "x", "u", "y", "n", "r"},
+	{"g", "j", "enter", "j", "f", "space", "p", "G", "space", "X", "n", "e", "enter"},
+	{"N", "enter", "o", "space", "c", "s", "u", "p"},
+	{"/", "e", "n", "v", "enter", "S", "p", "u", "esc"},
+}
+
+// wander goes one of the ways, mostly to its end.
+func (c *chaos) wander() {
+	c.play(tea.WindowSizeMsg{Width: 60 + c.rnd.IntN(100), Height: 10 + c.rnd.IntN(40)})
+	for range 3 {
+		c.play(keyPress("esc"))
+	}
+	c.settle()
+	for _, k := range ways[c.rnd.IntN(len(ways))] {
+		c.play(keyPress(k))
+		switch c.rnd.IntN(12) {
+		case 0:
+			return
+		case 1, 2: // before what it asked for has come
+		default:
+			c.settle()
+		}
 	}
 }
 

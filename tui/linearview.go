@@ -60,6 +60,7 @@ func (l *linear) tellProgress() {
 	if l.told.apply != v.number {
 		l.told.apply, l.told.made = v.number, make([]int, len(v.changes))
 	}
+	said := 0
 	for i := range v.changes {
 		m := &v.changes[i]
 		if l.told.made[i] == m.version {
@@ -69,10 +70,16 @@ func (l *linear) tellProgress() {
 		if m.state == fixes.Checked || m.state == fixes.Pending {
 			continue
 		}
+		if said++; said > mostRows {
+			continue
+		}
 		l.write(l.madeLine(i))
 		for _, w := range m.warnings {
 			l.write("  warning: " + firstLine(w))
 		}
+	}
+	if said > mostRows {
+		l.write(fmt.Sprintf("and %d more", said-mostRows))
 	}
 }
 

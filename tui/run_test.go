@@ -35,6 +35,8 @@ type terminal struct {
 	before  string   // its settings
 	changed chan struct{}
 	ended   chan error
+	// synchronizes says that it can hold output back until a frame is whole.
+	synchronizes bool
 
 	mu  sync.Mutex
 	raw bytes.Buffer
@@ -76,6 +78,9 @@ func (t *terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	t.raw.Write(p)
 	t.mu.Unlock()
+	if t.synchronizes && bytes.Contains(p, []byte(ansi.RequestModeSynchronizedOutput)) {
+		_, _ = t.keys.WriteString(ansi.ReportMode(ansi.ModeSynchronizedOutput, ansi.ModeReset))
+	}
 	n, err := t.screen.Write(p)
 	select {
 	case t.changed <- struct{}{}:

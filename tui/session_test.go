@@ -81,6 +81,9 @@ func undoOf(plan *fixes.Plan) *fixes.Plan {
 	return undo
 }
 
+// asciiOnly makes all sessions of the shop such for terminals without more.
+var asciiOnly bool
+
 // shopSession is a session on the shop, in which all goes well.
 func shopSession(t testing.TB) Session {
 	inv := shopInventory(t)
@@ -92,6 +95,7 @@ func shopSession(t testing.TB) Session {
 			return plural(len(plan.Changes), "file") + " written to " + dir, nil
 		},
 		Command: func(f *fixes.Finding) string { return "kubectl harden --rule " + f.Rule.ID + " --fix --dry-run" },
+		ASCII:   asciiOnly,
 	}
 	var applied *fixes.Plan
 	apply := applyAll(inv)
