@@ -25,6 +25,8 @@ const (
 	themeNone  = "none"
 )
 
+var themeNames = []string{themeAuto, themeDark, themeLight, themeNone}
+
 func newScreenFlags() screenFlags { return screenFlags{Theme: themeAuto} }
 
 func (f *screenFlags) addTo(fs *pflag.FlagSet) {
@@ -48,7 +50,7 @@ func (f *Flags) setScreen(o *Options) error {
 	theme, ok := themes[s.Theme]
 	switch {
 	case !ok:
-		return unknown("theme", s.Theme, []string{themeAuto, themeDark, themeLight, themeNone})
+		return unknown("theme", s.Theme, themeNames)
 	case s.Accessible && (o.Output != "" || o.FailOn != 0 || o.Fix):
 		return errors.New("--accessible is for looking at findings and choosing fixes: it does not go with -o, --fail-on or --fix, which print lines anyway")
 	case s.Accessible && s.Mouse:

@@ -48,6 +48,27 @@ func TestScreenFlags(t *testing.T) {
 	}
 }
 
+// TestAccessible is the whole command with its answers piped in.
+func TestAccessible(t *testing.T) {
+	streams, in, out, errOut := genericiooptions.NewTestIOStreams()
+	in.WriteString("all safe\nplan\n4\napply\nquit\ny\n")
+	if status := Main(t.Context(), []string{"--demo", "--accessible"}, streams); status != 0 {
+		t.Fatalf("status %d: %s", status, errOut)
+	}
+	rest := out.String()
+	for _, want := range []string{"kubectl harden, demo", "scanned", "findings by rule", "staged", "the plan: verified", "secretKeyRef:",
+		"the demo is not a cluster that could be changed", "quitting forgets them"} {
+		_, after, ok := strings.Cut(rest, want)
+		if !ok {
+			t.Fatalf("no %q (in this order) in:\n%s", want, out)
+		}
+		rest = after
+	}
+	if strings.Contains(out.String(), "\x1b") || errOut.Len() > 0 {
+		t.Errorf("escape codes, or errors: %s", errOut)
+	}
+}
+
 func TestAccessibleByEnvironment(t *testing.T) {
 	for value, want := range map[string]bool{"": false, "1": true, "yes": true, "0": true} {
 		t.Setenv("ACCESSIBLE", value)

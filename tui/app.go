@@ -120,7 +120,12 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (a *app) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
+		first := a.lay.w == 0
 		a.lay.w, a.lay.h = msg.Width, msg.Height
+		if first && a.scan.result != nil { // a quick scan
+			a.measure()
+			a.unfold()
+		}
 	case tea.KeyPressMsg:
 		return a.onKey(msg)
 	case tea.PasteMsg:

@@ -39,7 +39,7 @@ type chaos struct {
 }
 
 // newChaos begins a round: the shop by even seeds, and its network by odd ones.
-func newChaos(t *testing.T, ctx context.Context, seed uint64) *chaos {
+func newChaos(ctx context.Context, t *testing.T, seed uint64) *chaos {
 	c := &chaos{rnd: rand.New(rand.NewPCG(seed, 0)), ready: make(chan tea.Msg, 1<<16)}
 	s := shopSession(t)
 	if seed%2 == 1 {
@@ -327,7 +327,7 @@ func playChaos(t *testing.T, seed uint64, n int) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel() // what waits for reports ends
-		newChaos(t, ctx, seed).round(n)
+		newChaos(ctx, t, seed).round(n)
 	})
 }
 

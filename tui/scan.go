@@ -127,10 +127,7 @@ func (a *app) onScanDone(msg scanDone) {
 	}
 	a.takeFindings(msg.items, msg.result)
 	l := a.list
-	// A list that fits the screen needs no folding.
-	if !a.touched && len(l.order)+len(l.groups[l.by]) <= l.scroll.h {
-		l.openAll(true, &a.dec)
-	}
+	a.unfold()
 	l.rebuild(&a.dec)
 	a.returnToCursor()
 	text := plural(len(l.order), "finding") + " in " + elapsed(a.scan.took)
@@ -139,6 +136,13 @@ func (a *app) onScanDone(msg scanDone) {
 		return
 	}
 	a.say(info, text)
+}
+
+// unfold opens all groups where the list fits the screen: it needs no folding.
+func (a *app) unfold() {
+	if l := a.list; !a.touched && len(l.order)+len(l.groups[l.by]) <= l.scroll.h {
+		l.openAll(true, &a.dec)
+	}
 }
 
 // takeFindings makes the list hold just the findings of a result.

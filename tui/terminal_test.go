@@ -79,7 +79,7 @@ func TestRunSynchronizes(t *testing.T) {
 		term.synchronizes = can
 		term.start(t.Context(), shopSession(t), WithoutAnimation()).wait("10 findings in")
 		before := len(term.quiet())
-		term.typed("j").wait("› ").typed("?").wait("Keys")
+		term.typed("j").wait("DaemonSet shop/agent").typed("?").wait("Keys")
 		wrote := term.quiet()[before:]
 		begin, end := strings.Count(wrote, ansi.SetModeSynchronizedOutput), strings.Count(wrote, ansi.ResetModeSynchronizedOutput)
 		switch {

@@ -77,10 +77,9 @@ func picture(screen *vt.SafeEmulator, t theme, title string) []byte {
 	return b.Bytes()
 }
 
-// run returns the text of cells that look the same, from x on. Spaces at its
-// end are left out, unless they are seen.
+// run returns the text of cells that look the same, from x on.
 func (t theme) run(screen *vt.SafeEmulator, x, y int) (l look, text string, cells int) {
-	for at := x; at < screen.Width(); {
+	for x+cells < screen.Width() {
 		c := screen.CellAt(x+cells, y)
 		if c == nil {
 			c = &uv.EmptyCell
@@ -96,7 +95,6 @@ func (t theme) run(screen *vt.SafeEmulator, x, y int) (l look, text string, cell
 		}
 		text += content
 		cells += max(c.Width, 1)
-		at = x + cells
 	}
 	return l, text, cells
 }
