@@ -57,7 +57,7 @@ func TestAccessible(t *testing.T) {
 	}
 	rest := out.String()
 	for _, want := range []string{"kubectl harden, demo", "scanned", "findings by rule", "staged", "the plan: verified", "secretKeyRef:",
-		"the demo is not a cluster that could be changed", "quitting forgets them"} {
+		"the demo is not a cluster that could be changed", "neither applied nor exported"} {
 		_, after, ok := strings.Cut(rest, want)
 		if !ok {
 			t.Fatalf("no %q (in this order) in:\n%s", want, out)
