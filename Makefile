@@ -8,7 +8,7 @@ export GOFLAGS := -trimpath $(filter-out -trimpath,$(GOFLAGS))
 export GOWORK := off
 
 # ./... leaves out testdata; the modules of their own in it stay out.
-PACKAGES := ./... ./testdata/cluster/... ./testdata/floor ./testdata/terminal
+PACKAGES := ./... ./testdata/cluster/... ./testdata/floor ./testdata/terminal ./testdata/screenshots
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 BINDIR ?= $(shell go env GOPATH)/bin
 BENCH ?= .
@@ -56,6 +56,10 @@ lint: ## golangci-lint, as .golangci.yml says
 .PHONY: bench
 bench: testbins ## BENCH=regexp
 	go test -timeout 30m -run '^$$' -bench '$(BENCH)' -benchmem $(PACKAGES)
+
+.PHONY: screens
+screens: ## draw the pictures of the README anew, from the program as it is
+	go run ./testdata/screenshots
 
 .PHONY: fuzz
 fuzz: ## every fuzz test for FUZZTIME

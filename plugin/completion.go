@@ -129,6 +129,7 @@ func (f *Flags) completions(cmd *cobra.Command) {
 		"dry-run":    {dryRunNone, dryRunClient, dryRunServer},
 		"secrets-as": secretForms, "federate": federations, "scan-images": vulnerabilities.Tools(),
 		"confidence": {fixes.Safe.String(), fixes.Review.String()},
+		"theme":      themeNames,
 	}
 	for flag, list := range values {
 		if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(list, cobra.ShellCompDirectiveNoFileComp)); err != nil {

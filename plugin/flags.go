@@ -62,6 +62,7 @@ type Flags struct {
 	Config         configFlags
 	ReadOnly       bool
 	Fresh          bool
+	Screen         screenFlags
 }
 
 // NewFlags returns the flags' defaults.
@@ -75,6 +76,7 @@ func NewFlags() *Flags {
 		Secrets:    newSecretFlags(),
 		Images:     newImageFlags(),
 		Admission:  newAdmissionFlags(),
+		Screen:     newScreenFlags(),
 	}
 }
 
@@ -152,6 +154,7 @@ func (f *Flags) addTo(cmd *cobra.Command) []flagGroup {
 		set("Terminal UI", func(fs *pflag.FlagSet) {
 			addReadOnly(fs, &f.ReadOnly)
 			fs.BoolVar(&f.Fresh, "fresh", false, "Do not offer to go on with what an earlier session has staged.")
+			f.Screen.addTo(fs)
 		}),
 		set("Connection, as in kubectl", f.Connection.AddFlags),
 	)
@@ -209,7 +212,7 @@ func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) 
 			[]string{"severity", f.Severity, "selector", f.Selector}),
 	}
 	o.elsewhere = func(to tui.Place) (*Options, error) { return f.elsewhere(o, to) }
-	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set, f.Config.set}
+	steps := []func(*Options) error{f.setSource, f.setRules, f.setFindings, f.setFix, f.setOutput, f.Decisions.set, f.Secrets.set, f.Images.set, f.Admission.set, f.Logs.set, f.Reports.set, f.Inspect.set, f.Nodes.set, f.Access.set, f.Flows.set, f.Config.set, f.setScreen}
 	for _, step := range steps {
 		if err := step(o); err != nil {
 			return nil, err

@@ -100,6 +100,9 @@ type Options struct {
 	guard      guard
 	// asking is what of the command line says which findings are looked at.
 	asking []string
+	screen screen
+	// keepers keep the state of the terminal UI, one for each place it was at.
+	keepers *[]*keeper
 
 	// flowFiles are files of observed connections.
 	flowFiles []string
@@ -157,7 +160,10 @@ func (o *Options) open(ctx context.Context) error {
 // interactive reports whether the terminal UI is to open: there is a terminal
 // to open it on, and nothing was asked for that is printed.
 func (o *Options) interactive() bool {
-	return o.Output == "" && o.FailOn == 0 && !o.ShowIgnored && isTerminal(o.Out) && term.TTY{In: o.In}.IsTerminalIn() && os.Getenv("TERM") != "dumb"
+	if o.screen.accessible {
+		return true
+	}
+	return o.Output == "" && o.FailOn == 0 && !o.ShowIgnored && isTerminal(o.Out) && term.TTY{In: o.In}.IsTerminalIn() && (o.lines() || os.Getenv("TERM") != "dumb")
 }
 
 func isTerminal(w io.Writer) bool { return term.IsTerminal(w) }

@@ -62,6 +62,7 @@ func (o *Options) switchTo(ctx context.Context, to tui.Place) (tui.Session, erro
 			return tui.Session{}, fmt.Errorf("namespace %q does not exist", to.Namespace)
 		}
 	}
+	next.keepers = o.keepers
 	return next.session(), nil
 }
 

@@ -16,9 +16,17 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/tui"
 )
 
-// runTUI opens the terminal UI.
+// runTUI opens the terminal UI, or writes lines instead of it.
 func (o *Options) runTUI(ctx context.Context) error {
-	err := tui.Run(ctx, o.session(), o.In, o.Out)
+	run := tui.Run
+	if o.lines() {
+		run = tui.RunLinear
+	}
+	o.keepers = new([]*keeper)
+	err := run(ctx, o.session(), o.In, o.Out)
+	for _, k := range *o.keepers {
+		k.tell(o.ErrOut)
+	}
 	if errors.Is(err, tui.ErrInterrupted) {
 		return errors.Join(context.Canceled, err)
 	}
@@ -35,11 +43,13 @@ func (o *Options) session() tui.Session {
 		Command: o.command, ListCommand: o.listCommand, StagedCommand: o.stagedCommand,
 		Decide: o.decisions.put, NetworkCommand: o.networkCommand,
 		Keys:    o.configured.bound(),
-		NoColor: !color(o.Out),
+		NoColor: !color(o.Out) || o.screen.noColor,
 		ASCII:   asciiLocale(),
+		Theme:   o.screen.theme, Mouse: o.screen.mouse,
 	}
 	k := o.keeper()
 	k.addTo(&session)
+	*o.keepers = append(*o.keepers, k)
 	switch {
 	case o.cluster != nil:
 		runs := &sessionRuns{o: o}

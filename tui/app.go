@@ -28,10 +28,12 @@ type app struct {
 	opts    options
 	ctx     context.Context // of everything that commands do
 	jobs    jobs
+	colours colours
 	styles  styles
 	glyphs  glyphs
 
 	lay    layout
+	mouse  mouse
 	screen screen
 	// inDetail says that keys go to the right pane, or the lower one.
 	inDetail bool
@@ -100,7 +102,9 @@ type notice struct {
 }
 
 func newApp(ctx context.Context, s Session, o options) *app {
-	a := &app{opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList(), kept: map[string]Staged{}, shelf: map[string]map[string]Staged{}}
+	a := &app{opts: o, ctx: ctx, glyphs: unicodeGlyphs, list: newList(), kept: map[string]Staged{}, shelf: map[string]map[string]Staged{},
+		colours: colours{theme: s.Theme}, mouse: mouse{on: s.Mouse}}
+	a.styles = newStyles(a.colours.palette())
 	a.look(s)
 	a.watch.on = s.Watching && s.Watch != nil
 	if s.ASCII {
@@ -128,7 +132,7 @@ func (a *app) say(t tone, text string) { a.notice = notice{t, text} }
 func (a *app) Init() tea.Cmd {
 	a.offerKept()
 	a.showNotices()
-	return a.startScan()
+	return tea.Batch(a.startScan(), a.askBackground())
 }
 
 // Update takes a message in, measures the screen anew, and asks for what the
@@ -144,11 +148,20 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (a *app) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
+		first := a.lay.w == 0
 		a.lay.w, a.lay.h = msg.Width, msg.Height
+		if first && a.scan.result != nil { // a quick scan
+			a.measure()
+			a.unfold()
+		}
 	case tea.KeyPressMsg:
 		return a.onKey(msg)
 	case tea.PasteMsg:
 		return a.onPaste(msg)
+	case tea.MouseMsg:
+		return a.onMouse(msg)
+	case tea.BackgroundColorMsg, tea.ColorProfileMsg:
+		a.onColours(msg)
 	case tick:
 		return a.onTick()
 	case scanReport:
@@ -282,6 +295,9 @@ func (a *app) measure() {
 func (a *app) View() tea.View {
 	v := tea.NewView(strings.Join(a.lines(), "\n"))
 	v.AltScreen = true
+	if a.mouse.on {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
 	v.WindowTitle = join(" ", "kubectl harden", a.session.Context)
 	return v
 }

@@ -42,6 +42,15 @@ func TestFindingsStreamIn(t *testing.T) {
 	d.has("10 findings", "1 staged").hasNot("scanning")
 }
 
+// TestQuickScan demands the same list whether the scan or the terminal's size
+// comes first.
+func TestQuickScan(t *testing.T) {
+	d := &driver{TB: t, app: newApp(t.Context(), shopSession(t), options{now: time.Now})}
+	d.run(d.startScan())
+	d.send(tea.WindowSizeMsg{Width: 100, Height: 30})
+	d.has("▾ sa-token", "shop/agent  DaemonSet")
+}
+
 func TestStaging(t *testing.T) {
 	d := scanned(t, shopSession(t), 100, 30)
 	d.on("env-secret").press("space").has("3 staged", "staged 3: 2 safe, 1 to review")

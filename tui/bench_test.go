@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -213,4 +214,57 @@ func BenchmarkFrame(b *testing.B) {
 			_ = out.String()
 		}
 	})
+}
+
+// BenchmarkFirstFinding measures how long a first report of 500 findings takes
+// to the screen, by a new program, beside the sorting of those.
+func BenchmarkFirstFinding(b *testing.B) {
+	found := many().Findings[:500]
+	var took, floor time.Duration
+	for b.Loop() {
+		list := slices.Clone(found)
+		from := time.Now()
+		fixes.SortFindings(list)
+		floor += time.Since(from)
+
+		from = time.Now()
+		d := newDriver(b, Session{Context: "prod", Redact: mask}, 120, 40)
+		d.startScan()
+		d.scan.feed.put(fixes.Progress{Kinds: 14, Loaded: 1, Found: found})
+		d.Update(newScanReport(1, d.scan.feed.take()))
+		screen := d.View().Content
+		took += time.Since(from)
+		if !strings.Contains(screen, "rule-number-") {
+			b.Fatal("no finding is on the screen")
+		}
+	}
+	n := float64(b.N)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(took)/n/1e6, "ms")
+	b.ReportMetric(float64(floor)/n/1e6, "ms(floor)")
+}
+
+// BenchmarkMemory measures what the program holds of 50,000 findings, beside
+// what the findings and their objects take themselves.
+func BenchmarkMemory(b *testing.B) {
+	heap := func() float64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what finalizers kept
+		runtime.ReadMemStats(&m)
+		return float64(m.HeapAlloc)
+	}
+	for b.Loop() {
+		before := heap()
+		result := many()
+		floor := heap()
+		d := scanned(b, manySession(result), 120, 40).press("enter", "j")
+		_ = d.View()
+		all := heap()
+		b.ReportMetric((all-floor)/50_000, "B/finding")
+		b.ReportMetric((floor-before)/50_000, "B/finding(floor)")
+		b.ReportMetric((all-before)/(1<<20), "MiB")
+		runtime.KeepAlive(d)
+	}
+	b.ReportMetric(0, "ns/op")
 }

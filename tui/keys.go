@@ -185,6 +185,13 @@ func (a *app) detailPager() *pager { return &a.detail.pager }
 // leave returns the bindings that end every screen's list.
 func leave() []binding {
 	return []binding{
+		{action: "app.narrower", keys: []string{"<"}, label: "< >", help: "move the divider of the panes", group: toLook,
+			off: (*app).noDivider, run: func(a *app) tea.Cmd { a.moveDivider(-1); return nil }},
+		{action: "app.wider", keys: []string{">"}, off: (*app).noDivider, run: func(a *app) tea.Cmd { a.moveDivider(1); return nil }},
+		{action: "app.mouse", keys: []string{"M"}, help: "mouse on, off; while it is off, the terminal selects text", group: toLook, run: func(a *app) tea.Cmd {
+			a.toggleMouse()
+			return nil
+		}},
 		{action: "app.help", keys: []string{"?"}, help: "these keys", group: toLook, run: func(a *app) tea.Cmd {
 			a.overlay = newHelp(a)
 			return nil

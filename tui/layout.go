@@ -39,9 +39,22 @@ type layout struct {
 	detail  bool // single: the right pane is the one seen
 	left    size
 	right   size
+	// shares is how much of a screen the left or upper pane has, in thousandths,
+	// where the user has moved the divider.
+	shares map[screen]int
+	// noScreen says that lines are written one after the other: all of them are
+	// there, and the terminal breaks them.
+	noScreen bool
 }
 
+// unbound is more cells and lines than anything written needs.
+const unbound = 1 << 14
+
 func (l *layout) fit(s screen, detail bool) {
+	if l.noScreen {
+		l.arrange, l.left, l.right = single, size{unbound, unbound}, size{unbound, unbound}
+		return
+	}
 	l.rules, l.bars = l.h >= withRules, l.h > minimal
 	l.status = s != findingsScreen && l.bars
 	l.detail = detail
@@ -58,8 +71,13 @@ func (l *layout) fit(s screen, detail bool) {
 	body = max(body, 1)
 	if s == matrixScreen {
 		l.fitMatrix(body)
-		return
+	} else {
+		l.fitPanes(s, body)
 	}
+	l.fitShare(s, body)
+}
+
+func (l *layout) fitPanes(s screen, body int) {
 	switch {
 	case l.w >= sideBySide:
 		l.arrange = side

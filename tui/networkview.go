@@ -292,7 +292,9 @@ func (a *app) matrixRow(row, fromCol, toCol int, m matrixShape) string {
 		mark, style = a.glyphs.cursor, a.styles.bold
 	}
 	if g.Clients[row].Others > 0 || !g.Clients[row].End.IsWorkload() {
-		style = style.Faint(row != n.rows.cursor)
+		if row != n.rows.cursor {
+			style = a.styles.faint
+		}
 	}
 	b.WriteString(a.styles.bold.Render(mark) + style.Render(fit(g.clientNames[row], m.names, a.glyphs.ellipsis)) + "  ")
 	for col := fromCol; col < toCol; col++ {

@@ -19,8 +19,8 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/testdata/terminal"
 )
 
-// onTerminal runs the UI on a terminal of a given size.
-func onTerminal(ctx context.Context, t *testing.T, w, h int, s Session, opts ...Option) *terminal.Terminal {
+// newTerminal returns a terminal, with an environment that says no more of it.
+func newTerminal(t *testing.T, w, h int) *terminal.Terminal {
 	t.Helper()
 	for _, v := range []string{"NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TMUX", "SSH_TTY", "TERM_PROGRAM", "WT_SESSION"} {
 		if _, ok := os.LookupEnv(v); ok {
@@ -31,7 +31,13 @@ func onTerminal(ctx context.Context, t *testing.T, w, h int, s Session, opts ...
 		}
 	}
 	t.Setenv("TERM", "xterm-256color")
-	term := terminal.New(t, w, h)
+	return terminal.New(t, w, h)
+}
+
+// onTerminal runs the UI on a terminal of a given size.
+func onTerminal(ctx context.Context, t *testing.T, w, h int, s Session, opts ...Option) *terminal.Terminal {
+	t.Helper()
+	term := newTerminal(t, w, h)
 	go func() { term.Ended <- Run(ctx, s, term.TTY, term.TTY, opts...) }()
 	return term
 }

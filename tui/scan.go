@@ -148,10 +148,7 @@ func (a *app) onScanDone(msg scanDone) tea.Cmd {
 	again := a.scan.again
 	d := a.takeFindings(msg.items)
 	l := a.list
-	// A list that fits the screen needs no folding.
-	if !a.touched && len(l.order)+len(l.groups[l.by]) <= l.scroll.h {
-		l.openAll(true, &a.dec)
-	}
+	a.unfold()
 	l.rebuild(&a.dec)
 	a.returnToCursor()
 	defer a.settleKept()
@@ -173,6 +170,13 @@ func (a *app) onScanDone(msg scanDone) tea.Cmd {
 		a.say(info, text)
 	}
 	return watch
+}
+
+// unfold opens all groups where the list fits the screen: it needs no folding.
+func (a *app) unfold() {
+	if l := a.list; !a.touched && len(l.order)+len(l.groups[l.by]) <= l.scroll.h {
+		l.openAll(true, &a.dec)
+	}
 }
 
 // retryScan is due when a server that did not answer is to be tried again.

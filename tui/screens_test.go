@@ -315,6 +315,25 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
+// TestASCII demands of every screen that it can do without more than ASCII.
+func TestASCII(t *testing.T) {
+	asciiOnly = true
+	defer func() { asciiOnly = false }()
+	all := everyScreen(t)
+	all["network"] = scanned(t, networkSession(t, market), 120, 40).press("N")
+	all["matrix"] = scanned(t, networkSession(t, market), 140, 40).press("N", "enter", "space")
+	all["connections"] = scanned(t, networkSession(t, market), 140, 40).press("N", "enter", "o")
+	for name, d := range all {
+		for range 30 {
+			screen := d.screenText()
+			if i := strings.IndexFunc(screen, func(r rune) bool { return r >= 0x80 }); i >= 0 {
+				t.Fatalf("%s has %q:\n%s", name, []rune(screen[i:])[0], screen)
+			}
+			d.press("j")
+		}
+	}
+}
+
 func TestResizeKeepsThePlace(t *testing.T) {
 	d := scanned(t, shopSession(t), 120, 40).on("env[2]")
 	for _, size := range [][2]int{{40, 12}, {20, 5}, {79, 60}, {200, 20}} {

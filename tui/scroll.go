@@ -18,6 +18,21 @@ func (s *scroller) to(row int) {
 	s.settle()
 }
 
+// scroll moves what is seen by some rows, and the cursor only as far as it has
+// to, to stay in sight.
+func (s *scroller) scroll(rows int) {
+	m := min(margin, (s.h-1)/2)
+	s.offset = max(min(s.offset+rows, s.n-s.h), 0)
+	low, high := s.offset+m, s.offset+s.h-1-m
+	if s.offset == 0 { // the rows at the ends have no margin
+		low = 0
+	}
+	if s.offset >= s.n-s.h {
+		high = s.n - 1
+	}
+	s.to(max(min(s.cursor, high), low))
+}
+
 // next moves the cursor down to a row that is looked for, and on from the top
 // when the end is reached.
 func (s *scroller) next(is func(row int) bool) {

@@ -129,6 +129,10 @@ type Session struct {
 	NetworkCommand func() string
 	// NoColor asks for a screen without colours; bold and reverse stay.
 	NoColor bool
+	// Theme says what the colours have to be read on.
+	Theme Theme
+	// Mouse turns the mouse on from the beginning.
+	Mouse bool
 	// ASCII asks for marks and lines that every font and locale has.
 	ASCII bool
 }
@@ -177,13 +181,10 @@ func WithoutAnimation() Option { return func(o *options) { o.animate = false } }
 // scan, or of the last apply or undo, when that failed, [ErrInterrupted] (joined
 // with the error of an apply it broke off), or the error of ctx.
 func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Option) error {
-	if s.Scan == nil || s.Redact == nil {
-		return errors.New("tui: a session needs Scan and Redact")
-	}
 	// Thirty looks a second at most: more cannot be seen.
-	o := options{now: time.Now, animate: true, interval: time.Second / 30, keepIn: time.Second / 2, backoff: fixes.Backoff}
-	for _, opt := range opts {
-		opt(&o)
+	o, err := s.options(time.Second/30, opts)
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -192,9 +193,27 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 	// Quitting waits for the reading of keys to end; killing, which is what
 	// Bubble Tea does by itself at the end of a context, does not.
 	defer context.AfterFunc(ctx, p.Quit)()
-	_, err := p.Run()
+	_, err = p.Run()
 	stopped := ctx.Err() // before cancel: by whoever called
 	cancel()
+	return a.end(stopped, err)
+}
+
+// options checks a session and returns how it is run.
+func (s *Session) options(interval time.Duration, opts []Option) (options, error) {
+	if s.Scan == nil || s.Redact == nil {
+		return options{}, errors.New("tui: a session needs Scan and Redact")
+	}
+	o := options{now: time.Now, animate: true, interval: interval, keepIn: time.Second / 2, backoff: fixes.Backoff}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o, nil
+}
+
+// end waits for what writes, and returns the error of it all: stopped is that
+// of the context, and failed that of the terminal.
+func (a *app) end(stopped, failed error) error {
 	a.jobs.close()
 	kept := a.keepAtEnd()
 	if a.interrupted {
@@ -203,8 +222,8 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 	if stopped != nil {
 		return errors.Join(stopped, a.jobs.applyErr(), kept)
 	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("terminal: %w", err), kept)
+	if failed != nil {
+		return errors.Join(fmt.Errorf("terminal: %w", failed), kept)
 	}
 	return errors.Join(a.jobs.err(), kept)
 }

@@ -88,6 +88,9 @@ func undoOf(plan *fixes.Plan) *fixes.Plan {
 	return undo
 }
 
+// asciiOnly makes all sessions of the shop such for terminals without more.
+var asciiOnly bool
+
 // shopSession is a session on the shop, in which all goes well.
 func shopSession(t testing.TB) Session {
 	inv := shopInventory(t)
@@ -105,6 +108,7 @@ func shopSession(t testing.TB) Session {
 		StagedCommand: func(c []fixes.Choice) (string, []string) {
 			return "kubectl harden --context prod --finding " + c[0].Finding.Fingerprint + " --fix --dry-run", nil
 		},
+		ASCII: asciiOnly,
 	}
 	var applied *fixes.Plan
 	apply := applyAll(inv)

@@ -7,10 +7,8 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes/network"
 )
 
-// styles are the looks of the screen. The palette is the sixteen colours that
-// the user's terminal theme defines, without those that vanish on a light or
-// on a dark one. A colour never stands alone: the word or the mark says the
-// same.
+// styles are the looks of the screen. A colour never stands alone: the word or
+// the mark says the same.
 type styles struct {
 	plain, bold, faint, reverse lipgloss.Style
 	good, warn, bad             lipgloss.Style
@@ -18,21 +16,25 @@ type styles struct {
 	confidence                  map[fixes.Confidence]lipgloss.Style
 }
 
-func newStyles() styles {
+func newStyles(p palette) styles {
 	s := lipgloss.NewStyle()
-	green, yellow, red := s.Foreground(lipgloss.Green), s.Foreground(lipgloss.Yellow), s.Foreground(lipgloss.Red)
+	good, warn, bad := s.Foreground(p.good), s.Foreground(p.warn), s.Foreground(p.bad)
+	faint := s.Faint(true)
+	if p.faint != nil {
+		faint = s.Foreground(p.faint)
+	}
 	return styles{
-		plain: s, bold: s.Bold(true), faint: s.Faint(true), reverse: s.Reverse(true),
-		good: green, warn: yellow, bad: red,
+		plain: s, bold: s.Bold(true), faint: faint, reverse: s.Reverse(true),
+		good: good, warn: warn, bad: bad,
 		severity: map[fixes.Severity]lipgloss.Style{
 			fixes.Low:      s,
-			fixes.Medium:   yellow,
-			fixes.High:     red,
-			fixes.Critical: s.Foreground(lipgloss.Magenta).Bold(true),
+			fixes.Medium:   warn,
+			fixes.High:     bad,
+			fixes.Critical: s.Foreground(p.worst).Bold(true),
 		},
 		confidence: map[fixes.Confidence]lipgloss.Style{
-			fixes.Safe:   green,
-			fixes.Review: yellow,
+			fixes.Safe:   good,
+			fixes.Review: warn,
 			fixes.Manual: s,
 		},
 	}
@@ -83,6 +85,10 @@ var asciiGlyphs = glyphs{
 func pointedOut(s lipgloss.Style) lipgloss.Style {
 	return s.Bold(true).Underline(true)
 }
+
+// spokenGlyphs leave out what beside a word says nothing more, and are words
+// elsewhere.
+var spokenGlyphs = glyphs{dot: ",", ellipsis: "...", arrow: "to", none: "-"}
 
 // severityWord is a severity as it stands in a column of four cells.
 func severityWord(s fixes.Severity) string {

@@ -35,6 +35,9 @@ type Terminal struct {
 	Keys, TTY *os.File
 	// Ended has the program's error, once.
 	Ended chan error
+	// Synchronizes says that it can hold output back until a frame is whole, and
+	// answers so when it is asked.
+	Synchronizes bool
 
 	before  string // the settings, to compare at the end
 	changed chan struct{}
@@ -118,6 +121,9 @@ func (t *Terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	t.raw.Write(p)
 	t.mu.Unlock()
+	if t.Synchronizes && bytes.Contains(p, []byte(ansi.RequestModeSynchronizedOutput)) {
+		_, _ = t.Keys.WriteString(ansi.ReportMode(ansi.ModeSynchronizedOutput, ansi.ModeReset))
+	}
 	n, err := t.Screen.Write(p)
 	select {
 	case t.changed <- struct{}{}:
@@ -131,6 +137,21 @@ func (t *Terminal) Raw() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.raw.String()
+}
+
+// Quiet waits until nothing was written for a while, and returns all that was.
+func (t *Terminal) Quiet() string {
+	t.Helper()
+	before := -1
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		raw := t.Raw()
+		if len(raw) == before {
+			return raw
+		}
+		before = len(raw)
+	}
+	t.Fatal("it never stops writing")
+	return ""
 }
 
 func (t *Terminal) settings() string {
