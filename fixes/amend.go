@@ -2,7 +2,6 @@ package fixes
 
 import (
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -92,13 +91,4 @@ func (list *amendments) make(d *Draft, last bool) error {
 	}
 	*list = later
 	return nil
-}
-
-// steps of a path as [Part] writes it, with a dot between them, for people.
-func readable(path string) string {
-	out := ""
-	for step := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
-		out = joinPath(out, unescapePointer(step))
-	}
-	return out
 }

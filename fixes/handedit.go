@@ -121,7 +121,7 @@ func unmask(content map[string]any, masks []masked) error {
 			return m.real
 		}
 		if err == nil && (texts[s] || strings.Contains(s, Mask)) {
-			err = fmt.Errorf("%s: a mask stands only for what it hid at its own place: leave it there, or write the whole value", readable(path))
+			err = fmt.Errorf("%s: a mask stands only for what it hid at its own place: leave it there, or write the whole value", PathText(path))
 		}
 		return s
 	})
@@ -145,7 +145,7 @@ func stillHidden(after Object, redact Redactor, masks []masked) error {
 	}
 	for _, was := range masks {
 		if is, ok := stringAt(m, was.path); ok && was.secret && is == was.real && !hidden[was.path] {
-			return fmt.Errorf("%s: as the object is now, the value would not be masked any more: leave what stands around it, or write another value", readable(was.path))
+			return fmt.Errorf("%s: as the object is now, the value would not be masked any more: leave what stands around it, or write another value", PathText(was.path))
 		}
 	}
 	return nil

@@ -143,7 +143,7 @@ func (c Change) hidden(redact Redactor) ([]masked, error) {
 		if s, ok := obj.(*corev1.Secret); ok {
 			list[i].path = dataPath(s, list[i].path)
 		}
-		list[i].path = readable(list[i].path)
+		list[i].path = PathText(list[i].path)
 	}
 	return list, err
 }

@@ -43,6 +43,18 @@ func Touches(a, b string) bool {
 	return a == b || strings.HasPrefix(a, b+"/") || strings.HasPrefix(b, a+"/")
 }
 
+// PathText writes the path of a [Part] for people: with dots.
+func PathText(path string) string {
+	out := ""
+	if path == "" {
+		return ""
+	}
+	for step := range strings.SplitSeq(path[1:], "/") {
+		out = joinPath(out, unescapePointer(step))
+	}
+	return out
+}
+
 func differences(path string, before, after any) []string {
 	if reflect.DeepEqual(before, after) {
 		return nil

@@ -24,6 +24,7 @@ func (o *Options) runTUI(ctx context.Context) error {
 		Scan:    o.scan,
 		Export:  o.exportPlan,
 		Command: o.command,
+		Reveal:  func(c fixes.Change, path string) (string, error) { return c.Reveal(secrets.Redact, path) },
 		Decide:  o.decisions.put, NetworkCommand: o.networkCommand,
 		NoColor: !color(o.Out),
 		ASCII:   asciiLocale(),

@@ -42,14 +42,21 @@ type app struct {
 	frame   int // of the spinner
 	ticking bool
 
-	scan     scan
-	list     *list
-	dec      decisions
-	kept     map[string]string // fixes staged before the scan that runs
-	cursorAt string            // the finding under the cursor before it
-	detail   detail
-	previews previews
-	context  int // index in contexts
+	scan scan
+	list *list
+	dec  decisions
+	kept map[string]string // fixes staged before the scan that runs
+	// keptLeft is what was left out of those, and keptEdits what was edited.
+	keptLeft  map[string][]fixes.Part
+	keptEdits []keptEdit
+	cursorAt  string // the finding under the cursor before it
+	detail    detail
+	previews  previews
+	context   int // index in contexts
+	folded    int // the context before all was unfolded
+	diffMode  diffMode
+	editor    editor
+	reveals   int // counts what was revealed
 
 	net    netView
 	plan   planView
@@ -82,7 +89,7 @@ type notice struct {
 
 func newApp(ctx context.Context, s Session, o options) *app {
 	s.Context, s.Scope, s.WhyNoApply = fixes.Clean(s.Context), fixes.Clean(s.Scope), fixes.Clean(s.WhyNoApply)
-	a := &app{session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList()}
+	a := &app{editor: editor{run: tea.ExecProcess}, session: s, opts: o, ctx: ctx, styles: newStyles(), glyphs: unicodeGlyphs, list: newList()}
 	if s.ASCII {
 		a.glyphs = asciiGlyphs
 	}
@@ -141,6 +148,18 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 		a.onCheckDone(msg)
 	case exportDone:
 		a.onExportDone(msg)
+	case editReady:
+		return a.onEditReady(msg)
+	case editorClosed:
+		return a.onEditorClosed(msg)
+	case editRead:
+		return a.onEditRead(msg)
+	case objectShown:
+		a.onObjectShown(msg)
+	case revealed:
+		return a.onRevealed(msg)
+	case revealOver:
+		a.onRevealOver(msg)
 	case applyReport:
 		return a.onApplyReport(msg)
 	case applyDone:
@@ -156,6 +175,12 @@ func (a *app) onKey(msg tea.KeyPressMsg) tea.Cmd {
 	if key == "ctrl+c" {
 		a.interrupted = true
 		return tea.Quit
+	}
+	if r, ok := a.overlay.(*reveal); ok && r.value != nil {
+		a.forgetRevealed()
+		if key != "ctrl+z" {
+			return nil
+		}
 	}
 	if key == "ctrl+z" && !a.apply.running { // an apply must not stand still
 		return tea.Suspend

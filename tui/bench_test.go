@@ -77,7 +77,7 @@ func BenchmarkKey(b *testing.B) {
 		{"stage_one", []string{"space"}},
 		{"open_and_close_group", []string{"left", "enter"}},
 		{"stage_all_safe_and_undo", []string{"S", "u"}},
-		{"group_by_next", []string{"o"}},
+		{"group_by_next", []string{"t"}},
 		{"open_all_and_close", []string{"=", "-"}},
 		{"filter", []string{"/", "s", "e", "r", "v", "4", "2", "backspace", "esc"}},
 	} {

@@ -15,7 +15,7 @@ func findingsKeys() []binding {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	list := []binding{
-		{keys: []string{"space"}, short: "stage", help: "stage or unstage the fix, or those of the group", group: toChoose,
+		{keys: []string{"space"}, short: "stage", help: "stage or unstage the fix, those of the group, or in the details a part of it", group: toChoose,
 			off: (*app).cannotStage, run: do((*app).toggleStaged)},
 		{keys: []string{"S"}, short: "all safe", help: "stage all safe fixes (of those the filter shows)", group: toChoose,
 			off: (*app).noFindings, run: do((*app).stageSafe)},
@@ -31,11 +31,13 @@ func findingsKeys() []binding {
 			off: (*app).cannotPlan, run: (*app).openPlan},
 		{keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
 			off: (*app).nothingApplied, run: do((*app).returnToApply)},
-		{keys: []string{"e"}, help: "export the plan to files", group: toAct,
+		{keys: []string{"E"}, help: "export the plan to files", group: toAct,
 			off: (*app).cannotExport, run: do((*app).askExport)},
+		{keys: []string{"e"}, help: "edit the result of the fix in $KUBE_EDITOR or $EDITOR", group: toChoose,
+			off: (*app).cannotEdit, run: (*app).editObject},
 		{keys: []string{"/"}, short: "filter", help: "filter: words, !word for without (!manual, pay high)", group: toLook,
 			run: do((*app).startFilter)},
-		{keys: []string{"o"}, short: "group", help: "group by rule, namespace, object or threat", group: toLook,
+		{keys: []string{"t"}, short: "group", help: "group by rule, namespace, object or threat", group: toLook,
 			off: (*app).noFindings, run: do((*app).nextGrouping)},
 		networkKey("network"),
 		{keys: []string{"enter", "right", "l"}, label: "enter", help: "open the group, or go to the details", group: toMove,
@@ -55,7 +57,7 @@ func findingsKeys() []binding {
 		{keys: []string{"r"}, help: "scan again", group: toAct,
 			off: func(a *app) string { return when(a.scan.running, "a scan is running") }, run: (*app).startScan},
 	}
-	return append(append(moves(), list...), leave()...)
+	return append(append(append(moves(), list...), diffKeys()...), leave()...)
 }
 
 // when returns why if it is so.
@@ -110,7 +112,7 @@ func (a *app) enter() {
 // the group.
 func (a *app) goLeft() {
 	if a.inDetail {
-		a.inDetail = false
+		a.leaveDetail()
 		return
 	}
 	r, ok := a.list.current()
@@ -128,7 +130,7 @@ func (a *app) goLeft() {
 func (a *app) back() {
 	switch {
 	case a.inDetail:
-		a.inDetail = false
+		a.leaveDetail()
 	case a.list.filter.on():
 		a.list.setFilter("", &a.dec)
 	}

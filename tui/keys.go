@@ -124,6 +124,7 @@ func moves() []binding {
 		detail("J K", "scroll the details down, up", 3, "J", "shift+down"),
 		detail("", "", -3, "K", "shift+up"),
 		{keys: []string{"tab", "shift+tab"}, label: "tab", help: "to the other pane", group: toMove, run: func(a *app) tea.Cmd {
+			a.detail.hunk = -1
 			a.inDetail = !a.inDetail
 			return nil
 		}},

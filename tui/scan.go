@@ -146,6 +146,7 @@ func (a *app) takeFindings(items []item, result *fixes.Result) {
 	a.growTo(a.list.add(items))
 	a.list.only(result.Findings)
 	a.dec.forget(a.list.order)
+	a.keepEdits()
 	a.list.refilter()
 }
 
@@ -172,7 +173,7 @@ func (a *app) growTo(ids []int32) {
 		delete(a.kept, f.Fingerprint)
 		for i := range f.Fixes {
 			if f.Fixes[i].Title == title && f.Fixes[i].Edit != nil {
-				a.dec.keep(id, i)
+				a.dec.keep(id, i, a.keptLeft[f.Fingerprint])
 				a.list.items[id].shown = int8(i)
 				break
 			}
@@ -183,12 +184,19 @@ func (a *app) growTo(ids []int32) {
 // keepDecisions notes what is staged, by finding and title, for the scan that
 // begins, and empties the list.
 func (a *app) keepDecisions() {
-	a.kept = map[string]string{}
+	a.kept, a.keptLeft = map[string]string{}, map[string][]fixes.Part{}
 	for id := range a.list.items {
 		if fix, ok := a.dec.staged(int32(id)); ok {
 			f := a.list.items[id].f
-			a.kept[f.Fingerprint] = f.Fixes[fix].Title
+			a.kept[f.Fingerprint], a.keptLeft[f.Fingerprint] = f.Fixes[fix].Title, a.dec.left[int32(id)]
 		}
+	}
+	for _, e := range a.dec.edits {
+		k := keptEdit{Amendment: e.Amendment}
+		for _, id := range e.items {
+			k.findings = append(k.findings, a.list.items[id].f.Fingerprint)
+		}
+		a.keptEdits = append(a.keptEdits, k)
 	}
 	if id, ok := a.list.currentItem(); ok {
 		a.cursorAt = a.list.items[id].f.Fingerprint
@@ -198,6 +206,28 @@ func (a *app) keepDecisions() {
 	a.plan.check.stop()
 	a.plan = planView{number: a.plan.number, check: a.plan.check, outline: &outline{}}
 	a.previews.clear()
+}
+
+// keptEdit is an edit made before the scan that runs.
+type keptEdit struct {
+	fixes.Amendment
+	findings []string // fingerprints
+}
+
+// keepEdits takes up the edits that were made before the scan, of objects
+// whose fixes are staged still.
+func (a *app) keepEdits() {
+	for _, k := range a.keptEdits {
+		e := edit{Amendment: k.Amendment}
+		for _, print := range k.findings {
+			if id, ok := a.list.print[print]; ok {
+				e.items = append(e.items, id)
+			}
+		}
+		a.dec.edits = append(a.dec.edits, e)
+	}
+	a.keptEdits = nil
+	a.dec.edits = a.dec.livingEdits()
 }
 
 // returnToCursor puts the cursor back on the finding that it was on before

@@ -127,7 +127,7 @@ func TestScreens(t *testing.T) {
 			return scanned(t, shopSession(t), 80, 24).on("agent  Daemon").press("space")
 		}},
 		{"threats_120x40", func(t *testing.T) *driver {
-			return scanned(t, shopSession(t), 120, 40).press("o", "o", "o", "=", "j", "j")
+			return scanned(t, shopSession(t), 120, 40).press("t", "t", "t", "=", "j", "j")
 		}},
 		{"filter_80x24", func(t *testing.T) *driver {
 			return scanned(t, shopSession(t), 80, 24).press("/").write("pay !secret")
@@ -187,6 +187,11 @@ func TestScreens(t *testing.T) {
 		{"failed_120x40", func(t *testing.T) *driver {
 			return scanned(t, failing(t), 120, 40).press("S", "p", "a", "y")
 		}},
+		{"part_100x40", func(t *testing.T) *driver { return inPart(t, 100, 40) }},
+		{"columns_240x40", func(t *testing.T) *driver { return wide(t) }},
+		{"object_100x30", func(t *testing.T) *driver {
+			return scanned(t, shopSession(t), 100, 30).on("env[1]").press("o", "/").write("password").press("enter")
+		}},
 		{"ascii_80x24", func(t *testing.T) *driver {
 			s := shopSession(t)
 			s.ASCII = true
@@ -226,10 +231,15 @@ func everyScreen(t *testing.T) map[string]*driver {
 		"help":     at("?"),
 		"plan":     at("S", "p", "j", "j"),
 		"confirm":  at("S", "p", "a"),
-		"export":   at("S", "e"),
+		"export":   at("S", "E"),
 		"skips":    at("!"),
 		"apply":    at("S", "p", "a", "y"),
 		"quit":     at("S", "q"),
+		"part":     inPart(t, 120, 40),
+		"columns":  wide(t).press("|", "|"),
+		"object":   at("j", "j", "j", "j", "o"),
+		"reveal":   at("j", "j", "j", "j", "V"),
+		"edited":   edited(t, 120, 40),
 	}
 }
 
@@ -294,7 +304,8 @@ func TestLongLinesOfADiffGoOn(t *testing.T) {
 	d := newDriver(t, shopSession(t), 80, 24)
 	long := strings.Repeat("abcdefghij", 20)
 	var got strings.Builder
-	for _, line := range d.drawDiff(changeDiff{"patch", []diffLine{{'+', "v: " + long}}}, 30)[1:] {
+	lines, _ := d.drawDiff(changeDiff{title: "patch", lines: []fixes.Line{{Sign: '+', Text: "v: " + long}}, hunks: []hunk{{to: 1}}}, look{all: 1}, 30)
+	for _, line := range lines[1:] {
 		line = ansi.Strip(line)
 		if ansi.StringWidth(line) > 30 || line[0] != '+' {
 			t.Errorf("line %q", line)

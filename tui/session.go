@@ -56,6 +56,9 @@ type Session struct {
 	// Command returns the command line that shows a finding's fix without the
 	// UI, for copying. It may be nil.
 	Command func(*fixes.Finding) string
+	// Reveal returns a value that Redact masks in the object of a change, at a
+	// path of [fixes.Change.Hidden], for a user who asked to see it. It may be nil.
+	Reveal func(c fixes.Change, path string) (string, error)
 	// Decide is told, at once, what the user has decided about connections, so
 	// that the next scan knows it. It may be nil.
 	Decide func([]fixes.Decision)
@@ -87,6 +90,7 @@ type options struct {
 	now      func() time.Time
 	animate  bool          // spinner and running clocks
 	interval time.Duration // between two looks at what a scan or apply reported
+	reveal   time.Duration // how long a secret value is shown
 }
 
 // WithClock replaces the clock that elapsed times are taken from.
@@ -104,7 +108,7 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 		return errors.New("tui: a session needs Scan and Redact")
 	}
 	// Thirty looks a second at most: more cannot be seen.
-	o := options{now: time.Now, animate: true, interval: time.Second / 30}
+	o := options{now: time.Now, animate: true, interval: time.Second / 30, reveal: revealFor}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -118,6 +122,7 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 	_, err := p.Run()
 	stopped := ctx.Err() // before cancel: by whoever called
 	cancel()
+	a.editor.discard()
 	a.jobs.close()
 	if a.interrupted {
 		return errors.Join(ErrInterrupted, a.jobs.applyErr())

@@ -91,6 +91,7 @@ func shopSession(t testing.TB) Session {
 		Export: func(_ context.Context, plan *fixes.Plan, dir string) (string, error) {
 			return plural(len(plan.Changes), "file") + " written to " + dir, nil
 		},
+		Reveal:  func(c fixes.Change, path string) (string, error) { return c.Reveal(mask, path) },
 		Command: func(f *fixes.Finding) string { return "kubectl harden --rule " + f.Rule.ID + " --fix --dry-run" },
 	}
 	var applied *fixes.Plan

@@ -20,6 +20,9 @@ func (a *app) cannotStage() string {
 		}
 		return "no finding of this group has an automatic fix"
 	}
+	if a.onHunk() {
+		return ""
+	}
 	it := &a.list.items[r.item]
 	fix := it.fix()
 	switch {
@@ -37,6 +40,10 @@ func (a *app) cannotStage() string {
 
 // toggleStaged stages or unstages what the cursor is on.
 func (a *app) toggleStaged() {
+	if a.onHunk() {
+		a.toggleHunk()
+		return
+	}
 	r, _ := a.list.current()
 	if r.isGroup() {
 		a.toggleGroup(r.group)

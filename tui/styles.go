@@ -14,6 +14,7 @@ import (
 type styles struct {
 	plain, bold, faint, reverse lipgloss.Style
 	good, warn, bad             lipgloss.Style
+	key, number                 lipgloss.Style // of YAML
 	severity                    map[fixes.Severity]lipgloss.Style
 	confidence                  map[fixes.Confidence]lipgloss.Style
 }
@@ -24,6 +25,7 @@ func newStyles() styles {
 	return styles{
 		plain: s, bold: s.Bold(true), faint: s.Faint(true), reverse: s.Reverse(true),
 		good: green, warn: yellow, bad: red,
+		key: s.Foreground(lipgloss.Cyan), number: s.Foreground(lipgloss.Magenta),
 		severity: map[fixes.Severity]lipgloss.Style{
 			fixes.Low:      s,
 			fixes.Medium:   yellow,
