@@ -139,12 +139,12 @@ func stillHidden(after Object, redact Redactor, masks []masked) error {
 	if err != nil {
 		return err
 	}
-	hidden := map[string]bool{}
+	hidden, reals := map[string]bool{}, stringsOf(m)
 	for _, n := range now {
 		hidden[n.path] = n.secret
 	}
 	for _, was := range masks {
-		if is, ok := stringAt(m, was.path); ok && was.secret && is == was.real && !hidden[was.path] {
+		if is, ok := reals[was.path]; ok && was.secret && is == was.real && !hidden[was.path] {
 			return fmt.Errorf("%s: as the object is now, the value would not be masked any more: leave what stands around it, or write another value", PathText(was.path))
 		}
 	}

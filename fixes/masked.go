@@ -53,9 +53,10 @@ func asShown(obj Object, redact Redactor) (map[string]any, []masked, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	reals := stringsOf(real)
 	var list []masked
 	clean := eachString("", shown, func(path, s string) string {
-		is, ok := stringAt(real, path)
+		is, ok := reals[path]
 		text := CleanLines(s)
 		if !ok || text != is {
 			list = append(list, masked{path, text, is, s != is})
@@ -93,14 +94,14 @@ func stepTo(list []any, i int, named bool) string {
 	return fmt.Sprint(i)
 }
 
-func stringAt(v any, path string) (found string, ok bool) {
-	eachString("", v, func(at, s string) string {
-		if at == path {
-			found, ok = s, true
-		}
+// stringsOf returns all strings of v by their paths.
+func stringsOf(v any) map[string]string {
+	out := map[string]string{}
+	eachString("", v, func(path, s string) string {
+		out[path] = s
 		return s
 	})
-	return found, ok
+	return out
 }
 
 // Hidden returns the paths of what masking hides in the object that a change

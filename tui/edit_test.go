@@ -121,7 +121,7 @@ func TestEditThatIsNotValid(t *testing.T) {
 func TestEditThatDoesNotFit(t *testing.T) {
 	editWith(t, `sed -i 's/automountServiceAccountToken: false/automountServiceAccountToken: true/' "$1"`)
 	d := planned(t, shopSession(t), 120, 60).on("shop/web  Deploy").press("e").has("edited ").on("the whole plan").has("Left open by you", "sa-token Deployment shop/web")
-	d.press("esc").on("sa-token").press("j", "j", "j", "space").has("unstaged").press("p")
+	d.press("esc").on("sa-token").press("j", "j", "j", "space").has("7 staged").press("p")
 	d.has("There is no plan", "your edit of Deployment shop/web does not fit", "automountServiceAccountToken")
 	d.press("u").has("verified")
 }

@@ -35,13 +35,17 @@ func (j *editJob) file() string { return filepath.Join(j.dir, "object.yaml") }
 
 // discard removes what is left of an edit.
 func (e *editor) discard() {
-	if e.job != nil && e.job.dir != "" {
+	if e.job != nil {
 		_ = os.RemoveAll(e.job.dir) // nothing more can be done about it
 	}
 	e.job = nil
 }
 
-type editReady struct{ err error }
+// editReady says that the file is written, with what it holds of the object.
+type editReady struct {
+	text string
+	err  error
+}
 
 type editorClosed struct{ err error }
 
@@ -54,18 +58,18 @@ type editRead struct {
 // startEdit gives the user the object that a change makes.
 func (a *app) startEdit(job *editJob) tea.Cmd {
 	a.editor.discard()
-	a.editor.job = job
+	dir, err := os.MkdirTemp("", "kubectl-harden-")
+	if err != nil {
+		return a.editFailed("it cannot be edited: " + err.Error())
+	}
+	job.dir, a.editor.job = dir, job
 	redact := a.session.Redact
 	return func() tea.Msg {
 		text, err := fixes.EditText(job.change.After, redact)
 		if err != nil {
-			return editReady{err}
+			return editReady{err: err}
 		}
-		if job.dir, err = os.MkdirTemp("", "kubectl-harden-"); err != nil {
-			return editReady{err}
-		}
-		job.text = text
-		return editReady{os.WriteFile(job.file(), []byte(aboveEdit(job, nil)+text), 0o600)}
+		return editReady{text, os.WriteFile(job.file(), []byte(aboveEdit(job, nil)+text), 0o600)}
 	}
 }
 
@@ -107,6 +111,7 @@ func (a *app) onEditReady(msg editReady) tea.Cmd {
 	if msg.err != nil {
 		return a.editFailed("it cannot be edited: " + msg.err.Error())
 	}
+	job.text = msg.text
 	args := editorCommand(job.file())
 	return a.editor.run(exec.Command(args[0], args[1:]...), func(err error) tea.Msg { return editorClosed{err} })
 }
@@ -181,9 +186,9 @@ func (a *app) onEditRead(msg editRead) tea.Cmd {
 	case msg.err != nil && job.failed && msg.text == job.text:
 		return a.editFailed("edit given up: it was not valid")
 	case msg.err != nil:
-		job.failed, job.text = true, msg.text
+		job.failed = true
 		return func() tea.Msg {
-			return editReady{os.WriteFile(job.file(), []byte(aboveEdit(job, msg.err)+msg.text), 0o600)}
+			return editReady{msg.text, os.WriteFile(job.file(), []byte(aboveEdit(job, msg.err)+msg.text), 0o600)}
 		}
 	}
 	a.editor.discard()

@@ -160,6 +160,9 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	if a.dec.taken[r.item] > 0 {
 		mark, markStyle = a.glyphs.staged, a.styles.good.Bold(true)
 	}
+	if amended := a.dec.amended(r.item); amended != "" {
+		word, wordStyle = amended, a.styles.warn
+	}
 	first, second := a.rowNames(i, it)
 	path := a.list.by == byObject || second == shortPath(it.f.Path)
 	left := []cell{{text: "  "}, {text: mark, style: markStyle}, {text: " " + first + "  "}, {text: second, style: a.styles.faint, tail: path}}

@@ -83,6 +83,7 @@ func (a *app) onObjectShown(msg objectShown) {
 }
 
 func (o *objectView) update(a *app, msg tea.Msg) tea.Cmd {
+	o.measure(a, a.lay.w, a.lay.h)
 	press, isKey := msg.(tea.KeyPressMsg)
 	if o.typing != nil {
 		switch {
@@ -130,7 +131,7 @@ func (o *objectView) next(by int) {
 		return
 	}
 	line := 0
-	for line+1 < len(o.at) && o.at[line] < o.page.offset {
+	for line+1 < len(o.lines) && o.at[line] < o.page.offset {
 		line++
 	}
 	for range o.lines {
@@ -144,6 +145,14 @@ func (o *objectView) next(by int) {
 
 func (o *objectView) matches(line int) bool {
 	return o.search != "" && strings.Contains(strings.ToLower(o.lines[line].Text), strings.ToLower(o.search))
+}
+
+// measure fits the object to a screen, and returns the cells of a line.
+func (o *objectView) measure(a *app, w, h int) int {
+	inner := boxWidth(w, 120)
+	o.fit(a, inner)
+	o.page.size(len(o.rows), max(h-4, 1))
+	return inner
 }
 
 // fit makes the rows for a width.
@@ -161,9 +170,7 @@ func (o *objectView) fit(a *app, w int) {
 }
 
 func (o *objectView) box(a *app, w, h int) []string {
-	inner := boxWidth(w, 120)
-	o.fit(a, inner)
-	o.page.size(len(o.rows), max(h-4, 1))
+	inner := o.measure(a, w, h)
 	shown := append([]string{}, o.page.show(o.rows)...)
 	if o.search != "" {
 		for i, row := range o.at {

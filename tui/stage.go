@@ -136,6 +136,14 @@ func (d *decisions) edited(ref fixes.Ref) bool {
 	return slices.ContainsFunc(d.edits, func(e edit) bool { return e.Object == ref })
 }
 
+// amended says in a word that an item's staged fix is not made as it is.
+func (d *decisions) amended(item int32) string {
+	if slices.ContainsFunc(d.edits, func(e edit) bool { return slices.Contains(e.items, item) }) && d.taken[item] > 0 {
+		return "edited"
+	}
+	return when(len(d.left[item]) > 0, "part")
+}
+
 // undo takes the last step back and returns its label.
 func (d *decisions) undo() (string, bool) {
 	if len(d.past) == 0 {
