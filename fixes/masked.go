@@ -49,11 +49,11 @@ func asShown(obj Object, redact Redactor) (map[string]any, []masked, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	real, err := plain(obj)
+	whole, err := plain(obj)
 	if err != nil {
 		return nil, nil, err
 	}
-	reals := stringsOf(real)
+	reals := stringsOf(whole)
 	var list []masked
 	clean := eachString("", shown, func(path, s string) string {
 		is, ok := reals[path]

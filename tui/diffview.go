@@ -252,7 +252,7 @@ func (a *app) paint(text string, tokens []token, words []bool, look func(token, 
 	at := 0
 	changed := func(i int) bool { return i < len(words) && words[i] }
 	var out []string
-	for _, part := range strings.Split(ansi.Hardwrap(text, max(w, 1), true), "\n") {
+	for part := range strings.SplitSeq(ansi.Hardwrap(text, max(w, 1), true), "\n") {
 		var b strings.Builder
 		for from := 0; from < len(part); {
 			to := from + 1

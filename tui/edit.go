@@ -106,8 +106,8 @@ func (a *app) editChange(change int) tea.Cmd {
 func (a *app) takeEdit(job *editJob, object fixes.Object) tea.Cmd {
 	e := edit{Amendment: fixes.Amendment{Object: job.change.Object, From: job.change.After, To: object}}
 	s := step{label: "edited " + fixes.Clean(job.change.Object.String())}
-	for _, print := range job.prints {
-		id, ok := a.list.print[print]
+	for _, finding := range job.prints {
+		id, ok := a.list.print[finding]
 		if !ok || slices.Contains(e.items, id) {
 			continue
 		}

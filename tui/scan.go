@@ -219,8 +219,8 @@ type keptEdit struct {
 func (a *app) keepEdits() {
 	for _, k := range a.keptEdits {
 		e := edit{Amendment: k.Amendment}
-		for _, print := range k.findings {
-			if id, ok := a.list.print[print]; ok {
+		for _, finding := range k.findings {
+			if id, ok := a.list.print[finding]; ok {
 				e.items = append(e.items, id)
 			}
 		}

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,10 +39,10 @@ func changedWords(before, after string) (was, is []bool) {
 	for i := range length {
 		length[i] = make([]int, len(b)+1)
 	}
-	for i := len(a) - 1; i >= 0; i-- {
-		for j := len(b) - 1; j >= 0; j-- {
-			if a[i] == b[j] {
-				length[i][j] = length[i+1][j+1] + len(a[i])
+	for i, word := range slices.Backward(a) {
+		for j, other := range slices.Backward(b) {
+			if word == other {
+				length[i][j] = length[i+1][j+1] + len(word)
 			} else {
 				length[i][j] = max(length[i+1][j], length[i][j+1])
 			}
