@@ -3,12 +3,12 @@ package fixes
 import (
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/yaml"
@@ -36,6 +36,9 @@ type Change struct {
 	Before, After Object
 	// Fixes are the findings that the change serves.
 	Fixes []*Finding
+	// Amended says that the object is not as the fixes alone make it: a part was
+	// left out, or a person edited it.
+	Amended bool
 }
 
 // Restarts reports whether applying the change replaces running pods.
@@ -57,7 +60,7 @@ func (c Change) ChangesTemplate() bool {
 		return false
 	}
 	after, _ := AsWorkload(c.After)
-	return !reflect.DeepEqual(before.Spec, after.Spec) || !reflect.DeepEqual(before.Meta, after.Meta)
+	return !equality.Semantic.DeepEqual(before.Spec, after.Spec) || !equality.Semantic.DeepEqual(before.Meta, after.Meta)
 }
 
 // serverFields are set by the API server and belong in no manifest.

@@ -41,6 +41,7 @@ func (o *Options) session() tui.Session {
 		Scan:    o.scan,
 		Export:  o.exportPlan,
 		Command: o.command, ListCommand: o.listCommand, StagedCommand: o.stagedCommand,
+		Reveal: func(c fixes.Change, path string) (string, error) { return c.Reveal(secrets.Redact, path) },
 		Decide: o.decisions.put, NetworkCommand: o.networkCommand,
 		Keys:    o.configured.bound(),
 		NoColor: !color(o.Out) || o.screen.noColor,

@@ -57,6 +57,9 @@ type app struct {
 	// holds them for the contexts that were left.
 	kept  map[string]Staged
 	shelf map[string]map[string]Staged
+	// keptLeft is what was left out of those, and keptEdits what was edited.
+	keptLeft  map[string][]fixes.Part
+	keptEdits []keptEdit
 
 	place      Place // that the session looks at
 	roamed     bool  // it was another before
@@ -66,6 +69,10 @@ type app struct {
 	detail     detail
 	previews   previews
 	context    int // index in contexts
+	folded     int // the context before all was unfolded
+	diffMode   diffMode
+	editor     editor
+	reveals    int // counts what was revealed
 
 	net    netView
 	plan   planView
@@ -103,7 +110,7 @@ type notice struct {
 
 func newApp(ctx context.Context, s Session, o options) *app {
 	a := &app{opts: o, ctx: ctx, glyphs: unicodeGlyphs, list: newList(), kept: map[string]Staged{}, shelf: map[string]map[string]Staged{},
-		colours: colours{theme: s.Theme}, mouse: mouse{on: s.Mouse}}
+		keptLeft: map[string][]fixes.Part{}, colours: colours{theme: s.Theme}, mouse: mouse{on: s.Mouse}, editor: editor{run: tea.ExecProcess}}
 	a.styles = newStyles(a.colours.palette())
 	a.look(s)
 	a.watch.on = s.Watching && s.Watch != nil
@@ -200,6 +207,18 @@ func (a *app) take(msg tea.Msg) tea.Cmd {
 		a.onCheckDone(msg)
 	case exportDone:
 		a.onExportDone(msg)
+	case editReady:
+		return a.onEditReady(msg)
+	case editorClosed:
+		return a.onEditorClosed(msg)
+	case editRead:
+		return a.onEditRead(msg)
+	case objectShown:
+		a.onObjectShown(msg)
+	case revealed:
+		return a.onRevealed(msg)
+	case revealOver:
+		a.onRevealOver(msg)
 	case applyReport:
 		return a.onApplyReport(msg)
 	case applyDone:
@@ -220,6 +239,12 @@ func (a *app) onKey(msg tea.KeyPressMsg) tea.Cmd {
 	key := msg.String()
 	if key == interruptKey {
 		return a.interrupt()
+	}
+	if r, ok := a.overlay.(*reveal); ok && r.value != nil {
+		a.forgetRevealed()
+		if key != suspendKey {
+			return nil
+		}
 	}
 	if key == suspendKey && !a.apply.running { // an apply must not stand still
 		return tea.Suspend

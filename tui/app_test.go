@@ -105,7 +105,7 @@ func TestQuitAsksWhenSomethingIsStaged(t *testing.T) {
 	if quits(d, "esc") || quits(d, "q") || !quits(d, "y") {
 		t.Error("the question is not answered by esc and y")
 	}
-	d.press("esc", "e", "enter")
+	d.press("esc", "E", "enter")
 	if !quits(d, "q") {
 		t.Error("q asks after an export")
 	}
@@ -125,7 +125,7 @@ func TestCtrlCAsksFirst(t *testing.T) {
 	if !quits(d, "ctrl+c") || !d.interrupted {
 		t.Error("ctrl+c does not quit with nothing staged")
 	}
-	d = scanned(t, shopSession(t), 100, 30).press("S", "e")
+	d = scanned(t, shopSession(t), 100, 30).press("S", "E")
 	if quits(d, "ctrl+c") || d.interrupted {
 		t.Error("ctrl+c forgets what is staged")
 	}
@@ -149,7 +149,7 @@ func TestExport(t *testing.T) {
 		dir, plan = to, p
 		return "3 files written to " + to, nil
 	}
-	d := scanned(t, s, 100, 30).press("e").has("nothing is staged").press("S", "e").has("./harden-fixes")
+	d := scanned(t, s, 100, 30).press("E").has("nothing is staged").press("S", "E").has("./harden-fixes")
 	d.press("backspace").write("ed").press("enter").has("3 files written to ./harden-fixeed")
 	if dir != "./harden-fixeed" || len(plan.Changes) != 3 {
 		t.Errorf("exported %d changes to %q", len(plan.Changes), dir)
@@ -157,7 +157,7 @@ func TestExport(t *testing.T) {
 	d.session.Export = func(context.Context, *fixes.Plan, string) (string, error) {
 		return "", errors.New("mkdir ./x: permission denied\x1b[2J")
 	}
-	d.press("p", "e", "enter").has("Export failed", `permission denied\x1b[2J`)
+	d.press("p", "E", "enter").has("Export failed", `permission denied\x1b[2J`)
 	d.press("esc").hasNot("Export failed")
 }
 

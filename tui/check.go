@@ -62,6 +62,9 @@ type check struct {
 	against []int
 	version int // changes with what the server says
 	err     error
+	// again says that the server is to be asked again when the plan is next
+	// looked at.
+	again bool
 }
 
 // objections counts the changes that cannot be applied.
@@ -82,9 +85,10 @@ func (c *check) stop() {
 // is not asked about again when the same plan is looked at later; objections
 // may have been seen to until then.
 func (c *check) leave() {
-	if c.plan != 0 && c.counts[accepted]+c.counts[warned] < len(c.answers) {
+	if c.running {
 		c.stop()
 	}
+	c.again = c.plan != 0 && c.counts[accepted]+c.counts[warned] < len(c.answers)
 }
 
 // checkReport says that the check reported something.
@@ -99,7 +103,7 @@ type checkDone struct {
 func (a *app) lookUpCheck() tea.Cmd {
 	p := &a.plan
 	c := &p.check
-	if a.session.Check == nil || p.composing || len(p.changes()) == 0 || c.plan == p.number {
+	if a.session.Check == nil || p.composing || len(p.changes()) == 0 || c.plan == p.number && !c.again {
 		return nil
 	}
 	c.stop()

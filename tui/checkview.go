@@ -112,6 +112,26 @@ func (a *app) serverDetail(change, w int) []string {
 	return append(out, "")
 }
 
+// serverOnFinding writes what the server said about the changes that a staged
+// fix has a part in, while the plan is the one that it was asked about.
+func (a *app) serverOnFinding(f *fixes.Finding, w int) []string {
+	p := &a.plan
+	if p.plan == nil || p.composing || p.version != a.dec.version || p.check.plan != p.number {
+		return nil
+	}
+	var out []string
+	for _, i := range p.serves[f] {
+		if len(p.serves[f]) > 1 {
+			out = append(out, a.fact("plan", fixes.Clean(p.plan.Changes[i].Object.String()), w)...)
+		}
+		out = append(out, a.serverDetail(i, w)...)
+	}
+	if n := len(out); n > 0 {
+		out = out[:n-1] // the line after the last
+	}
+	return out
+}
+
 // said writes a text of others, its lines as they are, set in.
 func (a *app) said(text string, in int, style lipgloss.Style, w int) []string {
 	var out []string

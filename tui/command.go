@@ -44,12 +44,6 @@ func (a *app) fixCommand(dir string) []string {
 
 // choices returns what is staged.
 func (a *app) choices() []fixes.Choice {
-	var choices []fixes.Choice
-	for _, id := range a.list.order {
-		if fix, ok := a.dec.staged(id); ok {
-			f := a.list.items[id].f
-			choices = append(choices, fixes.Choice{Finding: f, Fix: &f.Fixes[fix]})
-		}
-	}
+	choices, _ := a.planned()
 	return choices
 }

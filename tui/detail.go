@@ -18,18 +18,52 @@ type detail struct {
 	made  any
 	title string
 	lines []string
+	// marks are the lines at which hunks begin; hunk is the one that keys are
+	// about, -1 for none.
+	marks []int
+	hunk  int
 	pager pager
+}
+
+// text is what the details say.
+type text struct {
+	title string
+	lines []string
+	marks []int
+}
+
+func (t *text) add(lines ...string) { t.lines = append(t.lines, lines...) }
+
+// diff adds a diff, and where its hunks are.
+func (t *text) diff(lines []string, marks []int) {
+	for _, m := range marks {
+		t.marks = append(t.marks, len(t.lines)+m)
+	}
+	t.add(lines...)
 }
 
 // set replaces the text unless it was made from the same, and fits it to h
 // lines.
 func (d *detail) set(subject, from any, h int, build func() (title string, lines []string)) {
+	d.setText(subject, from, h, func() text {
+		title, lines := build()
+		return text{title: title, lines: lines}
+	})
+}
+
+// setText is set for a text with a diff in it.
+func (d *detail) setText(subject, from any, h int, build func() text) {
 	if d.subject != subject {
-		d.subject, d.pager.offset = subject, 0
+		d.subject, d.pager.offset, d.hunk = subject, 0, -1
 	}
-	if d.made != from {
-		d.made = from
-		d.title, d.lines = build()
+	type key struct {
+		from any
+		hunk int
+	}
+	if k := (key{from, d.hunk}); d.made != k {
+		d.made = k
+		t := build()
+		d.title, d.lines, d.marks = t.title, t.lines, t.marks
 	}
 	d.pager.size(len(d.lines), h)
 }
@@ -61,9 +95,12 @@ func (a *app) measureDetail() {
 		staged   int8
 		previews int
 		context  int
+		mode     diffMode
 		running  bool
 		f        *fixes.Finding
 		by       *fixes.Ignore
+		decided  int
+		check    int
 		w        int
 	}
 	switch {
@@ -79,38 +116,68 @@ func (a *app) measureDetail() {
 	default:
 		it := &a.list.items[r.item]
 		key := previewKey{a.scan.number, r.item, it.shown, a.net.made}
-		a.detail.set(key.latest(), finding{key, a.dec.taken[r.item], a.previews.version, a.context, a.scan.running, it.f, it.by, w}, h,
-			func() (string, []string) { return a.findingDetail(r.item, w) })
+		from := finding{key, a.dec.taken[r.item], a.previews.version, a.context, a.diffMode, a.scan.running,
+			it.f, it.by, a.dec.version, a.plan.check.version, w}
+		a.detail.setText(key.latest(), from, h, func() text { return a.findingDetail(r.item, w) })
 	}
 }
 
-// findingDetail writes all there is to know about a finding.
-func (a *app) findingDetail(id int32, w int) (string, []string) {
+// findingDetail writes all there is to know about a finding: what is wrong,
+// why that matters, how it is known, who says so, and what would be changed.
+func (a *app) findingDetail(id int32, w int) text {
 	it := &a.list.items[id]
 	f := it.f
-	var out []string
-	out = append(out, join("  ", a.styles.bold.Render(f.Rule.ID), a.severity(f.Severity)))
-	out = append(out, wrap(f.Message, w)...)
-	out = append(out, "")
-	var threats, standards []string
-	for _, t := range f.Threats {
-		threats = append(threats, threatWords(t))
+	t := text{title: f.Object.Kind.Name + " " + it.object}
+	t.add(join("  ", a.styles.bold.Render(f.Rule.ID), a.severity(f.Severity)))
+	t.add(wrap(f.Message, w)...)
+	t.add("")
+	var threats []string
+	for _, threat := range f.Threats {
+		threats = append(threats, threatWords(threat))
 	}
-	for _, r := range f.Rule.References {
-		standards = append(standards, r.Framework+" "+r.ID)
+	if why := whyItMatters(f.Rule); why != "" {
+		t.add(append(a.flow(why, false, w), "")...)
 	}
-	sep := " " + a.glyphs.dot + " "
-	out = append(out, a.fact("threats", strings.Join(threats, sep), w)...)
-	out = append(out, a.fact("at", f.Path, w)...)
+	t.add(a.fact("threats", strings.Join(threats, " "+a.glyphs.dot+" "), w)...)
+	t.add(a.fact("at", f.Path, w)...)
 	for i, e := range f.Evidence {
-		out = append(out, a.fact(map[bool]string{true: "evidence"}[i == 0], e, w)...)
+		t.add(a.fact(map[bool]string{true: "evidence"}[i == 0], e, w)...)
 	}
-	out = append(out, a.fact("managed", f.ManagedBy, w)...)
-	out = append(out, a.ignoreFacts(it, w)...)
-	out = append(out, a.fact("see", strings.Join(standards, sep), w)...)
-	out = append(out, "")
-	out = append(out, a.fixDetail(id, w)...)
-	return f.Object.Kind.Name + " " + it.object, out
+	t.add(a.fact("managed", f.ManagedBy, w)...)
+	t.add(a.ignoreFacts(it, w)...)
+	t.add(a.references(f.Rule, w)...)
+	t.add("")
+	a.fixDetail(&t, id, w)
+	return t
+}
+
+// whyItMatters is how a rule's documentation begins: what an attacker gains.
+func whyItMatters(r *fixes.Rule) string {
+	docs, _, _ := strings.Cut(strings.TrimSpace(r.Docs), "\n#")
+	if strings.HasPrefix(docs, "#") {
+		return ""
+	}
+	return strings.TrimSpace(docs)
+}
+
+// references lists who else says what a rule says, with the addresses.
+func (a *app) references(r *fixes.Rule, w int) []string {
+	var out []string
+	for i, ref := range r.References {
+		label := map[bool]string{true: "see"}[i == 0]
+		name := ref.Framework + " " + ref.ID
+		if ref.URL == "" || 10+ansi.StringWidth(name)+2+ansi.StringWidth(ref.URL) <= w {
+			out = append(out, a.fact(label, join("  ", name, ref.URL), w)...)
+			continue
+		}
+		out = append(append(out, a.fact(label, name, w)...), a.factBelow(ref.URL, w)...)
+	}
+	return out
+}
+
+// factBelow goes on with a fact in a line of its own.
+func (a *app) factBelow(text string, w int) []string {
+	return hang(strings.Repeat(" ", min(10, w/4)), text, w)
 }
 
 func (a *app) severity(s fixes.Severity) string {
@@ -126,11 +193,12 @@ func (a *app) fact(label, text string, w int) []string {
 }
 
 // fixDetail writes the fix that is looked at, with its diff or its steps.
-func (a *app) fixDetail(id int32, w int) []string {
+func (a *app) fixDetail(t *text, id int32, w int) {
 	it := &a.list.items[id]
 	fix := it.fix()
 	if fix == nil {
-		return []string{a.heading("no fix is known", "", w)}
+		t.add(a.heading("no fix is known", "", w))
+		return
 	}
 	title := "fix"
 	if n := len(it.f.Fixes); n > 1 {
@@ -139,44 +207,58 @@ func (a *app) fixDetail(id int32, w int) []string {
 	state := ""
 	if staged, ok := a.dec.staged(id); ok {
 		state = a.glyphs.staged + " staged"
-		if staged != int(it.shown) {
+		switch {
+		case staged != int(it.shown):
 			state = fmt.Sprintf("%s fix %d is staged", a.glyphs.staged, staged+1)
+		case len(a.dec.left[id]) > 0:
+			state = a.glyphs.staged + " staged in part"
 		}
 		state = a.styles.good.Bold(true).Render(state)
 	}
 	word := a.styles.confidence[fix.Confidence].Render(fix.Confidence.String())
-	out := []string{a.heading(title, join(" ", word, state), w)}
+	t.add(a.heading(title, join(" ", word, state), w))
 	for _, line := range wrap(fix.Title, w) {
-		out = append(out, a.styles.bold.Render(line))
+		t.add(a.styles.bold.Render(line))
 	}
-	out = append(out, a.fact(fix.Confidence.String()+":", fix.Why, w)...)
+	t.add(a.fact(fix.Confidence.String()+":", fix.Why, w)...)
 	for i, r := range fix.Risks {
-		out = append(out, a.fact(map[bool]string{true: "risks"}[i == 0], fixes.Clean(r), w)...)
+		t.add(a.fact(map[bool]string{true: "risks"}[i == 0], fixes.Clean(r), w)...)
 	}
 	if fix.Edit == nil {
-		out = append(out, "")
-		return append(out, a.flow(fixes.CleanLines(fix.Steps), true, w)...)
+		t.add("")
+		t.add(a.flow(fixes.CleanLines(fix.Steps), true, w)...)
+		return
 	}
-	out = append(out, "")
-	key, _, _ := a.previewWanted()
-	p, made := a.previews.get(key)
+	t.add(a.serverOnFinding(it.f, w)...)
+	t.add("")
+	p, made := a.shownPreview()
 	switch {
 	case !made && a.scan.running:
-		return append(out, a.styles.faint.Render("the change is shown once the scan is done"))
+		t.add(a.styles.faint.Render("the change is shown once the scan is done"))
+		return
 	case !made && a.scan.result == nil:
-		return append(out, a.styles.faint.Render("no change can be shown: the scan failed"))
+		t.add(a.styles.faint.Render("no change can be shown: the scan failed"))
+		return
 	case !made:
-		return append(out, a.styles.faint.Render("making the change "+a.glyphs.ellipsis))
+		t.add(a.styles.faint.Render("making the change " + a.glyphs.ellipsis))
+		return
 	case p.err != nil:
-		return append(out, wrap(a.styles.bad.Render("The change cannot be made: ")+fixes.Clean(p.err.Error()), w)...)
+		t.add(wrap(a.styles.bad.Render("The change cannot be made: ")+fixes.Clean(p.err.Error()), w)...)
+		return
 	}
-	for i, d := range p.changes {
+	l := look{all: hunksIn(p.changes), current: a.detail.hunk}
+	for i := range p.changes {
+		d := p.changes[i]
 		if i > 0 {
-			out = append(out, "")
+			t.add("")
 		}
-		out = append(out, a.drawDiff(d, w)...)
+		if a.dec.edited(d.change.Object) {
+			d.title += ", edited by you"
+		}
+		l.out = func(h *hunk) bool { return leavesOut(a.leftOut(id), d.change.Object, h) }
+		t.diff(a.drawDiff(d, l, w))
+		l.first += len(d.hunks)
 	}
-	return out
 }
 
 // heading draws a line across the pane with words at both ends.
@@ -313,9 +395,5 @@ func (a *app) ruleDetail(r *fixes.Rule, w int) []string {
 	out := a.fact("threats", strings.Join(threats, " "+a.glyphs.dot+" "), w)
 	out = append(out, "")
 	out = append(append(out, a.flow(r.Docs, false, w)...), "")
-	for i, ref := range r.References {
-		out = append(out, a.fact(map[bool]string{true: "see"}[i == 0], ref.Framework+" "+ref.ID, w)...)
-		out = append(out, a.fact("", ref.URL, w)...)
-	}
-	return out
+	return append(out, a.references(r, w)...)
 }

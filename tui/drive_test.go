@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,9 @@ type driver struct {
 func newDriver(t testing.TB, s Session, w, h int) *driver {
 	d := &driver{TB: t, clock: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	d.app = newApp(t.Context(), s, options{now: func() time.Time { return d.clock }})
+	d.editor.run = func(c *exec.Cmd, done tea.ExecCallback) tea.Cmd {
+		return func() tea.Msg { return done(c.Run()) }
+	}
 	d.send(tea.WindowSizeMsg{Width: w, Height: h})
 	return d
 }

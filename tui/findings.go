@@ -14,7 +14,7 @@ func findingsKeys() []binding {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	list := []binding{
-		{action: "findings.stage", keys: []string{"space"}, short: "stage", help: "stage or unstage the fix, those of the group, or the marked", group: toChoose,
+		{action: "findings.stage", keys: []string{"space"}, short: "stage", help: "stage or unstage the fix, those of the group or the marked, or in the details a part of it", group: toChoose,
 			off: (*app).cannotStage, run: do((*app).toggleStaged)},
 		{action: "findings.stageSafe", keys: []string{"S"}, short: "all safe", help: "stage all safe fixes (of the marked, or of those the filter shows)", group: toChoose,
 			off: (*app).noFindings, run: do((*app).stageSafe)},
@@ -40,8 +40,10 @@ func findingsKeys() []binding {
 			off: func(a *app) string { return when(a.ignoredCount() == 0, "nothing is ignored") }, run: do((*app).toggleIgnored)},
 		{action: "findings.lastApply", keys: []string{"a"}, help: "look at the last apply again, to undo it", group: toAct,
 			off: (*app).nothingApplied, run: do((*app).returnToApply)},
-		{action: "findings.export", keys: []string{"e"}, help: "export the plan to files", group: toAct, asks: "enter",
+		{action: "findings.export", keys: []string{"E"}, help: "export the plan to files", group: toAct, asks: "enter",
 			off: (*app).cannotExport, run: do((*app).askExport)},
+		{action: "findings.edit", keys: []string{"e"}, help: "edit the result of the fix in $KUBE_EDITOR or $EDITOR", group: toChoose,
+			off: (*app).cannotEdit, run: (*app).editObject},
 		{action: "findings.filter", keys: []string{"/"}, short: "filter", help: filterHelp(), group: toLook,
 			run: do((*app).startFilter)},
 		{action: "findings.group", keys: []string{"t"}, short: "group", help: "group by rule, namespace, object, threat or severity", group: toLook, label: "t T",
@@ -69,16 +71,16 @@ func findingsKeys() []binding {
 			off: (*app).noFindings, run: do((*app).openCopyMenu)},
 		{action: "findings.scan", keys: []string{"r"}, help: "scan again", group: toAct,
 			off: func(a *app) string { return when(a.scan.running, "a scan is running") }, run: (*app).startScan},
-		{keys: []string{"R"}, help: "read the finding's object anew, and judge again", group: toAct,
+		{action: "findings.rescan", keys: []string{"R"}, help: "read the finding's object anew, and judge again", group: toAct,
 			off: (*app).cannotRescan, run: (*app).rescan},
-		{keys: []string{"W"}, short: "watch", help: "follow the cluster: findings come and go with what changes", group: toAct,
+		{action: "findings.watch", keys: []string{"W"}, short: "watch", help: "follow the cluster: findings come and go with what changes", group: toAct,
 			off: (*app).cannotWatch, run: (*app).toggleWatch},
-		{keys: []string{"n"}, help: "look at one namespace, or at all", group: toLook,
+		{action: "findings.switchNamespace", keys: []string{"n"}, help: "look at one namespace, or at all", group: toLook,
 			off: (*app).cannotMove, run: (*app).askNamespace},
-		{keys: []string{"C"}, help: "look at another context of the kubeconfig", group: toLook,
+		{action: "findings.switchContext", keys: []string{"C"}, help: "look at another context of the kubeconfig", group: toLook,
 			off: (*app).cannotMove, run: (*app).askContext},
 	}
-	return append(append(moves(), list...), leave()...)
+	return append(append(append(moves(), list...), diffKeys()...), leave()...)
 }
 
 // when returns why if it is so.
@@ -136,7 +138,7 @@ func (a *app) enter() {
 // the group.
 func (a *app) goLeft() {
 	if a.inDetail {
-		a.inDetail = false
+		a.leaveDetail()
 		return
 	}
 	r, ok := a.list.current()
@@ -154,7 +156,7 @@ func (a *app) goLeft() {
 func (a *app) back() {
 	switch {
 	case a.inDetail:
-		a.inDetail = false
+		a.leaveDetail()
 	case a.unmark():
 	case a.list.filter.raw != "":
 		a.list.setFilter("", &a.dec)

@@ -35,9 +35,9 @@ func TestReadOnly(t *testing.T) {
 	s.Apply = func(context.Context, *fixes.Plan, ApplyOptions, func(fixes.Outcome)) error { wrote = true; return nil }
 	s.Undo = ofRun(s.Apply)
 	s.Resume = s.Undo
-	d := planned(t, s, 120, 40).has("prod (read-only)").press("a").has(why).press("C").has(why)
+	d := planned(t, s, 120, 70).has("prod (read-only)").press("a").has(why).press("C").has(why)
 	d.press("?").has("apply the plan to the cluster (not now: " + why).press("esc")
-	d.press("e", "enter").has("7 files written").press("esc", "H").has("run 9", "undo      no: "+why).press("u").has(why).press("r").has(why)
+	d.press("E", "enter").has("7 files written").press("esc", "H").has("run 9", "undo      no: "+why).press("u").has(why).press("r").has(why)
 	if d.overlay != nil || wrote {
 		t.Error("something is written, or asked for")
 	}
@@ -81,6 +81,8 @@ func answersTo(d *driver) []string {
 			keys = append(keys, r.key)
 		}
 		return keys
+	case *reveal:
+		return []string{"y"}
 	case *prompt, *ignoreForm:
 		return []string{"enter"}
 	}
@@ -101,6 +103,8 @@ func askingStates(t *testing.T) map[string]func() *driver {
 		"done":   func() *driver { return scanned(t, historyShop(t), 120, 40).press("H", "j") },
 		"ignore": func() *driver { return hostileIgnored(t, 120, 40).on("sa-token") },
 		"hidden": func() *driver { return hostileIgnored(t, 120, 40).press("I").on("env[1]") },
+		"masked": func() *driver { return scanned(t, shopSession(t), 120, 40).on("env[2]") },
+		"object": func() *driver { return planned(t, shopSession(t), 120, 40).on("web-env") },
 		"matrix": func() *driver { return scanned(t, networkSession(t, market), 140, 40).press("N", "enter") },
 	}
 }

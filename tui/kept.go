@@ -6,6 +6,7 @@ package tui
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,18 +110,22 @@ func (a *app) keepMark() mark {
 }
 
 // state returns what is to be kept now. Fixes that a scan has not found again
-// yet are among it, and what was offered until it is decided about.
+// yet are among it, and what was offered until it is decided about. A fix that
+// was changed by hand is not: a session that made all of it would do more than
+// the user has approved, and an edit may hold anything.
 func (a *app) state() State {
 	s := State{At: a.opts.now(), Filter: a.list.filter.raw, Grouping: a.list.by.String()}
 	if a.dec.version != a.made {
 		for _, id := range a.list.order {
-			if fix, ok := a.dec.staged(id); ok {
+			if fix, ok := a.dec.staged(id); ok && a.dec.amended(id) == "" {
 				s.Staged = append(s.Staged, newStaged(a.list.items[id].f, fix))
 			}
 		}
 	}
 	for _, k := range a.kept {
-		s.Staged = append(s.Staged, k)
+		if !a.keptAmended(k.Fingerprint) {
+			s.Staged = append(s.Staged, k)
+		}
 	}
 	if a.net.version > 0 && a.net.version != a.net.written {
 		s.Decisions = a.net.decisions
@@ -165,6 +170,20 @@ func (a *app) keepBehind() tea.Cmd {
 // where this session was before.
 func (k *keeper) arrive(isNew bool) {
 	k.offer, k.restored, k.kept, k.wrote = nil, 0, mark{}, !isNew
+}
+
+// keptAmended reports whether a fix that is kept was changed by hand.
+func (a *app) keptAmended(finding string) bool {
+	return len(a.keptLeft[finding]) > 0 ||
+		slices.ContainsFunc(a.keptEdits, func(e keptEdit) bool { return slices.Contains(e.findings, finding) })
+}
+
+// forgetAmended drops the fixes that are kept and were changed by hand, which
+// are of one cluster alone.
+func (a *app) forgetAmended() {
+	maps.DeleteFunc(a.kept, func(finding string, _ Staged) bool { return a.keptAmended(finding) })
+	clear(a.keptLeft)
+	a.keptEdits = nil
 }
 
 type (
@@ -310,8 +329,9 @@ func (a *app) takeUp(ids []int32) {
 			continue
 		}
 		if i, there := k.in(f); there {
+			a.dec.keep(id, i, a.keptLeft[f.Fingerprint])
 			delete(a.kept, f.Fingerprint)
-			a.dec.keep(id, i)
+			delete(a.keptLeft, f.Fingerprint)
 			a.list.items[id].shown = int8(i)
 		}
 	}

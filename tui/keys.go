@@ -133,6 +133,7 @@ func moves() []binding {
 		detail("move.detailsDown", "scroll the details down, up", 3, "J", "shift+down"),
 		detail("move.detailsUp", "", -3, "K", "shift+up"),
 		{action: "move.pane", keys: []string{"tab", "shift+tab"}, help: "to the other pane", group: toMove, run: func(a *app) tea.Cmd {
+			a.detail.hunk = -1
 			a.inDetail = !a.inDetail
 			return nil
 		}},

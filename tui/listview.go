@@ -171,6 +171,9 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	if a.dec.taken[r.item] > 0 {
 		mark, markStyle = a.glyphs.staged, a.styles.good.Bold(true)
 	}
+	if amended := a.dec.amended(r.item); amended != "" {
+		word, wordStyle = amended, a.styles.warn
+	}
 	if it.by != nil {
 		mark, word, wordStyle = a.glyphs.none, "ignored", a.styles.faint
 		markStyle = a.styles.faint

@@ -31,6 +31,8 @@ type outline struct {
 	// copyable counts the workloads that a fix to review gives other pods, of
 	// which a copy can be tried.
 	copyable int
+	// serves are the changes that serve each finding.
+	serves map[*fixes.Finding][]int
 }
 
 // wave is a wave as it is listed.
@@ -52,7 +54,8 @@ func newOutline(plan *fixes.Plan, waveSize int, undo bool, dot string) *outline 
 	o := &outline{
 		byChange: map[*fixes.Change]int{}, byRef: map[fixes.Ref]int{}, actions: map[fixes.Action]int{},
 		confidence: map[fixes.Confidence]int{}, risks: map[string]int{}, managed: managersOf(plan.Changes),
-		in: make([]int, len(plan.Changes)), restarts: make([]bool, len(plan.Changes)),
+		serves: map[*fixes.Finding][]int{},
+		in:     make([]int, len(plan.Changes)), restarts: make([]bool, len(plan.Changes)),
 	}
 	review := map[*fixes.Finding]bool{}
 	for _, c := range plan.Choices {
@@ -68,6 +71,9 @@ func newOutline(plan *fixes.Plan, waveSize int, undo bool, dot string) *outline 
 		o.byChange[c], o.byRef[c.Object] = i, i
 		o.verb = max(o.verb, len(c.Action))
 		o.actions[c.Action]++
+		for _, f := range c.Fixes {
+			o.serves[f] = append(o.serves[f], i)
+		}
 		if c.Restarts() {
 			o.restarts[i] = true
 			o.restarting++

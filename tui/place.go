@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -77,6 +78,9 @@ func (a *app) leaveContext(e entry) tea.Cmd {
 	var text []string
 	if n := a.dec.count; n > 0 {
 		text = append(text, plural(n, "fix", "fixes")+" staged here: kept until you come back, or quit.")
+	}
+	if n := a.amendedCount(); n > 0 {
+		text = append(text, fmt.Sprintf("%d of them in part or edited by hand: forgotten.", n))
 	}
 	if len(a.net.past) > 0 {
 		text = append(text, plural(len(a.net.decisions), "decision")+" about connections here: forgotten. y in the network copies the command line that has them.")
@@ -226,6 +230,7 @@ func (a *app) settleIn(s Session) tea.Cmd {
 	a.keepDecisions()
 	shelved := true // what is staged there is at hand
 	if s.Context != a.place.Context {
+		a.forgetAmended()
 		a.shelf[a.place.Context] = a.kept
 		a.kept, shelved = a.shelf[s.Context]
 		if !shelved {

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -18,11 +19,13 @@ type planView struct {
 	*outline
 	// canaryRisks say what copies of pods could do by themselves.
 	canaryRisks []string
-	err         error
-	check       check
-	scroll      scroller
-	diffs       map[planDiffKey]planDiff
-	diffing     bool
+	// open are the fingerprints of chosen findings that stay open.
+	open    map[string]bool
+	err     error
+	check   check
+	scroll  scroller
+	diffs   map[planDiffKey]planDiff
+	diffing bool
 	// then is done with the plan once it is there.
 	then func(*app) tea.Cmd
 }
@@ -85,13 +88,13 @@ func (a *app) compose(then func(*app) tea.Cmd) tea.Cmd {
 	p.check.stop()
 	p.number++
 	p.composing, p.asked, p.then, p.err = true, a.dec.version, then, nil
-	choices := a.choices()
+	choices, edits := a.planned()
 	number, version, result, jobs := p.number, a.dec.version, a.scan.result, &a.jobs
 	waveSize, dot, canaryRisks := a.session.WaveSize, a.glyphs.dot, a.session.CanaryRisks
 	run := func() tea.Msg {
 		done := planDone{number: number, version: version, outline: &outline{}}
 		done.err = jobs.onInventory(func() (err error) {
-			if done.plan, err = fixes.Compose(result, choices); err != nil {
+			if done.plan, err = fixes.Compose(result, choices, edits...); err != nil {
 				return err
 			}
 			done.outline = newOutline(done.plan, waveSize, false, dot)
@@ -107,6 +110,22 @@ func (a *app) compose(then func(*app) tea.Cmd) tea.Cmd {
 	return tea.Batch(run, a.animate())
 }
 
+// planned returns what is staged, with what is left out of it, and the edits.
+func (a *app) planned() ([]fixes.Choice, []fixes.Amendment) {
+	var choices []fixes.Choice
+	for _, id := range a.list.order {
+		if fix, ok := a.dec.staged(id); ok {
+			f := a.list.items[id].f
+			choices = append(choices, fixes.Choice{Finding: f, Fix: &f.Fixes[fix], Leave: a.dec.left[id]})
+		}
+	}
+	var edits []fixes.Amendment
+	for _, e := range a.dec.edits {
+		edits = append(edits, e.Amendment)
+	}
+	return choices, edits
+}
+
 func (a *app) onPlanDone(msg planDone) tea.Cmd {
 	p := &a.plan
 	if msg.number != p.number || !p.composing {
@@ -115,6 +134,12 @@ func (a *app) onPlanDone(msg planDone) tea.Cmd {
 	p.composing, p.err, p.version = false, msg.err, msg.version
 	p.plan, p.outline, p.canaryRisks = msg.plan, msg.outline, msg.canaryRisks
 	p.diffs = map[planDiffKey]planDiff{}
+	p.open = map[string]bool{}
+	if p.plan != nil {
+		for _, f := range p.plan.LeftOpen {
+			p.open[f.Fingerprint] = true
+		}
+	}
 	p.scroll.n = len(p.rows)
 	p.scroll.to(p.scroll.cursor)
 	then := p.then
@@ -157,9 +182,15 @@ func (a *app) lookUpPlanDiff() tea.Cmd {
 		return nil
 	}
 	p.diffing = true
-	change, redact := p.plan.Changes[r.change], a.session.Redact
+	plan, result, redact, jobs := p.plan, a.scan.result, a.session.Redact, &a.jobs
 	return func() tea.Msg {
-		d, err := diffOf(change, redact)
+		d, err := diffOf(plan.Changes[key.change], redact)
+		if err == nil {
+			err = jobs.onInventory(func() error {
+				d.attribute(plan.Causes(result, key.change))
+				return nil
+			})
+		}
 		return planDiff{key, d, err}
 	}
 }
@@ -183,18 +214,20 @@ func planKeys() []binding {
 	list := []binding{
 		{action: "plan.apply", keys: []string{"a"}, short: "apply", help: "apply the plan to the cluster", group: toAct, asks: "y",
 			off: (*app).cannotApply, run: do((*app).askApply)},
-		{action: "plan.leaveOut", keys: []string{"space", "x"}, short: "leave out", help: "leave the change out: unstage all fixes that it serves",
+		{action: "plan.leaveOut", keys: []string{"space", "x"}, label: "space", short: "leave out", help: "leave the change out: unstage all fixes that it serves; in the details, those of the part",
 			group: toChoose, off: (*app).cannotLeaveOut, run: (*app).leaveOut},
 		{action: "plan.leaveOutRefused", keys: []string{"X"}, help: "leave out all that the server refuses", group: toChoose,
 			off: (*app).nothingRefused, run: (*app).leaveOutRefused},
 		{action: "plan.canary", keys: []string{"C"}, short: "canary", help: "try the fixes to review on a copy of a pod first, when applying", group: toAct,
 			off: (*app).cannotCanary, run: do((*app).toggleCanary)},
-		{action: "plan.export", keys: []string{"e"}, short: "export", help: "export the plan to files", group: toAct, asks: "enter",
+		{action: "plan.export", keys: []string{"E"}, short: "export", help: "export the plan to files", group: toAct, asks: "enter",
 			off: (*app).cannotExport, run: do((*app).askExport)},
 		{action: "plan.undo", keys: []string{"u"}, short: "undo", help: "undo the last decision", group: toChoose,
 			off: (*app).cannotUndoDecision, run: func(a *app) tea.Cmd { return tea.Batch(a.undo(), a.recompose()) }},
 		{action: "plan.redo", keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
 			off: (*app).cannotRedoDecision, run: func(a *app) tea.Cmd { return tea.Batch(a.redo(), a.recompose()) }},
+		{action: "plan.edit", keys: []string{"e"}, short: "edit", help: "edit the result in $KUBE_EDITOR or $EDITOR", group: toChoose,
+			off: (*app).cannotEdit, run: (*app).editObject},
 		{action: "plan.back", keys: []string{"esc"}, short: "back", help: "back to the findings", group: toMove, run: do((*app).leavePlan)},
 		{action: "plan.context", keys: []string{"c"}, short: "context", help: "more or less around each change", group: toLook, run: do((*app).nextContext)},
 		{action: "plan.nextRemark", keys: []string{"n"}, help: "to the next change that the server refuses or warns of", group: toMove,
@@ -210,7 +243,7 @@ func planKeys() []binding {
 		{action: "plan.list", keys: []string{"left", "h"}, label: "left, h", help: "back to the list", group: toMove,
 			run: do(func(a *app) { a.inDetail = false })},
 	}
-	return append(append(moves(), list...), leave()...)
+	return append(append(append(moves(), list...), diffKeys()...), leave()...)
 }
 
 // recompose makes the plan anew, or leaves it when nothing is staged any more.
@@ -224,7 +257,7 @@ func (a *app) recompose() tea.Cmd {
 
 func (a *app) leavePlan() {
 	if a.inDetail {
-		a.inDetail = false
+		a.leaveDetail()
 		return
 	}
 	a.screen = findingsScreen
@@ -254,8 +287,12 @@ func (a *app) cannotLeaveOut() string {
 	return when(!ok || !r.isChange(), "go to a change first")
 }
 
-// leaveOut unstages the fixes that the change under the cursor serves.
+// leaveOut unstages the fixes that the change under the cursor serves, or in
+// the details the part of it.
 func (a *app) leaveOut() tea.Cmd {
+	if a.onHunk() {
+		return a.leaveOutHunk()
+	}
 	r, _ := a.plan.current()
 	return a.leaveOutAll([]int{r.change}, fixes.Clean(a.plan.plan.Changes[r.change].Object.String()))
 }
@@ -282,7 +319,16 @@ func (a *app) leaveOutAll(changes []int, what string) tea.Cmd {
 		}
 	}
 	label := fmt.Sprintf("left out %s: %s unstaged", what, plural(len(drop), "fix", "fixes"))
-	if a.dec.decide(label, drop) {
+	s := step{label: label, changes: drop}
+	for _, i := range changes {
+		if e := a.dec.without(a.plan.plan.Changes[i].Object); e != nil {
+			if s.edits != nil {
+				e.to = slices.DeleteFunc(slices.Clone(s.edits.to), func(x edit) bool { return x.Object == a.plan.plan.Changes[i].Object })
+			}
+			s.edits = e
+		}
+	}
+	if a.dec.do(s) {
 		a.list.recount(&a.dec)
 		a.say(info, label+"; u undoes")
 	}

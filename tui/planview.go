@@ -19,6 +19,7 @@ func (a *app) measurePlan() {
 		made    bool
 		row     planRow
 		context int
+		mode    diffMode
 		w       int
 		verdict verdict
 		check   int
@@ -35,10 +36,8 @@ func (a *app) measurePlan() {
 	case r.isChange():
 		key := planDiffKey{p.number, r.change}
 		d, made := p.diffs[key]
-		a.detail.set(key, from{key: key, made: made, row: r, context: a.context, w: w, verdict: p.check.verdictOf(r.change), check: p.check.number}, h,
-			func() (string, []string) {
-				return fixes.Clean(p.plan.Changes[r.change].Object.String()), a.changeDetail(r.change, d, made, w)
-			})
+		a.detail.setText(key, from{key: key, made: made, row: r, context: a.context, mode: a.diffMode, w: w, verdict: p.check.verdictOf(r.change), check: p.check.number}, h,
+			func() text { return a.changeDetail(r.change, d, made, w) })
 	case r.isWhole():
 		key := planDiffKey{p.number, heading}
 		a.detail.set(key, from{key: key, w: w, check: p.check.version, canary: a.canaryOn()}, h,
@@ -56,29 +55,56 @@ func (a *app) planErrDetail(w int) []string {
 
 // changeDetail writes what the server says of a change, which findings it
 // serves, and its diff.
-func (a *app) changeDetail(i int, d planDiff, made bool, w int) []string {
+func (a *app) changeDetail(i int, d planDiff, made bool, w int) text {
 	c := a.plan.plan.Changes[i]
-	counts := map[string]int{}
+	t := text{title: fixes.Clean(c.Object.String())}
+	var closed, open []*fixes.Finding
 	for _, f := range c.Fixes {
+		if a.plan.open[f.Fingerprint] {
+			open = append(open, f)
+		} else {
+			closed = append(closed, f)
+		}
+	}
+	t.add(a.serverDetail(i, w)...)
+	t.add(a.fact("closes", rulesOf(closed), w)...)
+	t.add(a.fact("not", when(len(open) > 0, rulesOf(open)+": a part is left out, or edited"), w)...)
+	t.add(a.fact("managed", managersOf([]fixes.Change{c}), w)...)
+	if a.dec.edited(c.Object) {
+		t.add(a.fact("edited", "by you: space in the list takes the object out, e edits it again", w)...)
+	}
+	if len(c.Fixes) > 0 {
+		t.add("")
+	}
+	switch {
+	case !made:
+		t.add(a.styles.faint.Render("making the diff " + a.glyphs.ellipsis))
+		return t
+	case d.err != nil:
+		t.add(wrap(a.styles.bad.Render("The change cannot be shown: ")+fixes.Clean(d.err.Error()), w)...)
+		return t
+	}
+	l := look{all: len(d.hunks), current: a.detail.hunk, label: func(h *hunk) string {
+		if len(h.by) == 0 {
+			return "your edit"
+		}
+		return rulesOf(h.by)
+	}}
+	t.diff(a.drawDiff(d.changeDiff, l, w))
+	return t
+}
+
+// rulesOf names the rules of findings, the most frequent first.
+func rulesOf(findings []*fixes.Finding) string {
+	counts := map[string]int{}
+	for _, f := range findings {
 		counts[f.Rule.ID]++
 	}
 	var rules []string
 	for _, id := range ranked(counts) {
 		rules = append(rules, when(counts[id] > 1, fmt.Sprintf("%dx ", counts[id]))+id)
 	}
-	out := a.serverDetail(i, w)
-	out = append(out, a.fact("closes", strings.Join(rules, ", "), w)...)
-	out = append(out, a.fact("managed", managersOf([]fixes.Change{c}), w)...)
-	if len(rules) > 0 {
-		out = append(out, "")
-	}
-	switch {
-	case !made:
-		return append(out, a.styles.faint.Render("making the diff "+a.glyphs.ellipsis))
-	case d.err != nil:
-		return append(out, wrap(a.styles.bad.Render("The change cannot be shown: ")+fixes.Clean(d.err.Error()), w)...)
-	}
-	return append(out, a.drawDiff(d.changeDiff, w)...)
+	return strings.Join(rules, ", ")
 }
 
 // wholeDetail says what the plan comes to: what stays open, what it may
@@ -107,6 +133,7 @@ func (a *app) wholeDetail(w int) []string {
 		out = append(out, "")
 	}
 	list("Still there after the plan", plan.Unfixed)
+	list("Left open by you", plan.LeftOpen)
 	list("New with the plan", plan.New)
 	var parts []string
 	for _, c := range []fixes.Confidence{fixes.Safe, fixes.Review} {
@@ -199,7 +226,7 @@ func (a *app) planRow(r planRow, cursor bool) string {
 	switch {
 	case r.isWhole():
 		right := a.serverMarks()
-		if closed := fmt.Sprintf(" %d closed", len(p.plan.Choices)-len(p.plan.Unfixed)); w >= roomy || right == nil {
+		if closed := fmt.Sprintf(" %d closed", len(p.plan.Choices)-len(p.plan.Unfixed)-len(p.plan.LeftOpen)); w >= roomy || right == nil {
 			right = append(right, cell{text: closed})
 		}
 		return a.drawRow([]cell{{text: "the whole plan", style: a.styles.bold}}, append(right, cell{text: " "}), w, cursor)
@@ -223,6 +250,12 @@ func (a *app) planRow(r planRow, cursor bool) string {
 	}
 	left = append(left, a.actionCell(c.Action, p.verb), cell{text: fixes.Clean(c.Object.NamespacedName())},
 		cell{text: "  " + c.Object.Kind.Name, style: a.styles.faint})
+	switch {
+	case a.dec.edited(c.Object):
+		right = append(right, cell{text: "edited ", style: a.styles.warn})
+	case c.Amended:
+		right = append(right, cell{text: "in part ", style: a.styles.warn})
+	}
 	right = append(right, cell{text: restart, style: a.styles.warn}, cell{text: fmt.Sprintf(" %2d ", len(c.Fixes))})
 	return a.drawRow(left, right, w, cursor)
 }

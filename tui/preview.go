@@ -145,6 +145,13 @@ func previewFix(result *fixes.Result, fix *fixes.Fix, redact fixes.Redactor) (p 
 	return p, err
 }
 
+// shownPreview returns the diff that the details of a finding show.
+func (a *app) shownPreview() (preview, bool) {
+	key, _, wanted := a.previewWanted()
+	p, made := a.previews.made[key]
+	return p, wanted && made
+}
+
 // nextContext shows more of the object around each change.
 func (a *app) nextContext() {
 	a.context = (a.context + 1) % len(contexts)

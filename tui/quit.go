@@ -1,6 +1,10 @@
 package tui
 
-import tea "charm.land/bubbletea/v2"
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+)
 
 // quit ends the program, asking first when something would be lost.
 func (a *app) quit() tea.Cmd {
@@ -53,7 +57,11 @@ func (a *app) beforeQuit() *confirm {
 	}
 	switch {
 	case a.session.Keep != nil:
-		text += ". The next session here offers to restore " + it(n) + "."
+		text += ". The next session here offers to restore " + it(n)
+		if amended := a.amendedCount(); amended > 0 {
+			text += fmt.Sprintf(", but the %d in part or edited by hand", amended)
+		}
+		text += "."
 	case a.dec.count == 0 && a.shelved() == 0:
 		text += ": quitting forgets them. y in the network copies the command line that has them."
 	default:

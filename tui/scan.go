@@ -288,8 +288,10 @@ func (a *app) takeFindings(items []item) (d difference) {
 		case i < 0 && !slices.Contains(gone, id):
 			changed = append(changed, id)
 		case i >= 0 && a.dec.taken[id] != int8(i+1):
+			left, edits := a.dec.left[id], a.dec.edits
 			a.dec.forget([]int32{id})
-			a.dec.keep(id, i)
+			a.dec.keep(id, i, left)
+			a.dec.edits = edits
 		}
 	}
 	for _, id := range a.dec.forget(changed) {
@@ -301,6 +303,7 @@ func (a *app) takeFindings(items []item) (d difference) {
 	if len(l.items) > 2*len(l.all)+mostBuried {
 		a.compact()
 	}
+	a.keepEdits()
 	l.marks.only(l)
 	l.refilter(&a.dec)
 	return d
@@ -347,7 +350,17 @@ func (a *app) keepDecisions() {
 		if fix, ok := a.dec.staged(int32(id)); ok {
 			k := newStaged(a.list.items[id].f, fix)
 			a.kept[k.Fingerprint] = k
+			if left := a.dec.left[int32(id)]; len(left) > 0 {
+				a.keptLeft[k.Fingerprint] = left
+			}
 		}
+	}
+	for _, e := range a.dec.edits {
+		k := keptEdit{Amendment: e.Amendment}
+		for _, id := range e.items {
+			k.findings = append(k.findings, a.list.items[id].f.Fingerprint)
+		}
+		a.keptEdits = append(a.keptEdits, k)
 	}
 	if id, ok := a.list.currentItem(); ok {
 		a.cursorAt = a.list.items[id].f.Fingerprint
@@ -356,6 +369,28 @@ func (a *app) keepDecisions() {
 	a.list.renew()
 	a.scan.number++
 	a.previews.renew(a.scan.number)
+}
+
+// keptEdit is an edit made before the scan that runs.
+type keptEdit struct {
+	fixes.Amendment
+	findings []string // fingerprints
+}
+
+// keepEdits takes up the edits that were made before the scan, of objects
+// whose fixes are staged still.
+func (a *app) keepEdits() {
+	for _, k := range a.keptEdits {
+		e := edit{Amendment: k.Amendment}
+		for _, finding := range k.findings {
+			if id, ok := a.list.print[finding]; ok {
+				e.items = append(e.items, id)
+			}
+		}
+		a.dec.edits = append(a.dec.edits, e)
+	}
+	a.keptEdits = nil
+	a.dec.edits = a.dec.livingEdits()
 }
 
 // returnToCursor puts the cursor back on the finding that it was on before

@@ -199,6 +199,11 @@ func TestScreens(t *testing.T) {
 			return scanned(t, s, 100, 30).on("env[1]").press("i", "right").write("moves to Vault this quarter")
 		}},
 		{"ignored_100x30", func(t *testing.T) *driver { return hostileIgnored(t, 100, 30).press("I").on("env[1]") }},
+		{"part_100x40", func(t *testing.T) *driver { return inPart(t, 100, 40) }},
+		{"columns_240x40", func(t *testing.T) *driver { return wide(t) }},
+		{"object_100x30", func(t *testing.T) *driver {
+			return scanned(t, shopSession(t), 100, 30).on("env[1]").press("o", "/").write("password").press("enter")
+		}},
 		{"ascii_80x24", func(t *testing.T) *driver {
 			s := shopSession(t)
 			s.ASCII = true
@@ -254,7 +259,7 @@ func everyScreen(t *testing.T) map[string]*driver {
 		"marked":   at("j", "j", "x", "v", "j", "j"),
 		"plan":     at("S", "p", "j", "j"),
 		"confirm":  at("S", "p", "a"),
-		"export":   at("S", "e"),
+		"export":   at("S", "E"),
 		"skips":    at("!"),
 		"apply":    at("S", "p", "a", "y"),
 		"quit":     at("S", "q"),
@@ -270,6 +275,11 @@ func everyScreen(t *testing.T) map[string]*driver {
 		"resumed":  scanned(t, historyShop(t), 120, 40).press("H", "r", "y"),
 		"guarded":  planned(t, production(t), 120, 40).press("a").write("pro"),
 		"readonly": planned(t, readOnlyShop(t), 120, 40),
+		"part":     inPart(t, 120, 40),
+		"columns":  wide(t).press("|", "|"),
+		"object":   at("j", "j", "j", "j", "o"),
+		"reveal":   at("j", "j", "j", "j", "V"),
+		"edited":   edited(t, 120, 40),
 	}
 }
 
@@ -353,7 +363,8 @@ func TestLongLinesOfADiffGoOn(t *testing.T) {
 	d := newDriver(t, shopSession(t), 80, 24)
 	long := strings.Repeat("abcdefghij", 20)
 	var got strings.Builder
-	for _, line := range d.drawDiff(changeDiff{"patch", []diffLine{{'+', "v: " + long}}}, 30)[1:] {
+	lines, _ := d.drawDiff(changeDiff{title: "patch", lines: []fixes.Line{{Sign: '+', Text: "v: " + long}}, hunks: []hunk{{to: 1}}}, look{all: 1}, 30)
+	for _, line := range lines[1:] {
 		line = ansi.Strip(line)
 		if ansi.StringWidth(line) > 30 || line[0] != '+' {
 			t.Errorf("line %q", line)

@@ -121,6 +121,9 @@ type Session struct {
 	// StagedCommand returns the command line that shows the changes of fixes, of
 	// those that are staged or some others, as ListCommand does. It may be nil.
 	StagedCommand func([]fixes.Choice) (command string, left []string)
+	// Reveal returns a value that Redact masks in the object of a change, at a
+	// path of [fixes.Change.Hidden], for a user who asked to see it. It may be nil.
+	Reveal func(c fixes.Change, path string) (string, error)
 	// Decide is told, at once, what the user has decided about connections, so
 	// that the next scan knows it. It may be nil.
 	Decide func([]fixes.Decision)
@@ -168,6 +171,7 @@ type options struct {
 	// backoff is how long to wait before a server that did not answer is asked
 	// for the nth time again; nil: it is not.
 	backoff func(n int) time.Duration
+	reveal  time.Duration // how long a secret value is shown
 }
 
 // WithClock replaces the clock that elapsed times are taken from.
@@ -196,6 +200,7 @@ func Run(ctx context.Context, s Session, in io.Reader, out io.Writer, opts ...Op
 	_, err = p.Run()
 	stopped := ctx.Err() // before cancel: by whoever called
 	cancel()
+	a.editor.discard()
 	return a.end(stopped, err)
 }
 
@@ -204,7 +209,7 @@ func (s *Session) options(interval time.Duration, opts []Option) (options, error
 	if s.Scan == nil || s.Redact == nil {
 		return options{}, errors.New("tui: a session needs Scan and Redact")
 	}
-	o := options{now: time.Now, animate: true, interval: interval, keepIn: time.Second / 2, backoff: fixes.Backoff}
+	o := options{now: time.Now, animate: true, interval: interval, keepIn: time.Second / 2, backoff: fixes.Backoff, reveal: revealFor}
 	for _, opt := range opts {
 		opt(&o)
 	}

@@ -101,6 +101,7 @@ func shopSession(t testing.TB) Session {
 		Export: func(_ context.Context, plan *fixes.Plan, dir string) (string, error) {
 			return plural(len(plan.Changes), "file") + " written to " + dir, nil
 		},
+		Reveal:  func(c fixes.Change, path string) (string, error) { return c.Reveal(mask, path) },
 		Command: func(f *fixes.Finding) string { return "kubectl harden --rule " + f.Rule.ID + " --fix --dry-run" },
 		ListCommand: func(s Selection) (string, []string) {
 			return "kubectl harden --context prod" + when(s.Namespace != "", " -n "+s.Namespace), s.Unsaid

@@ -22,6 +22,9 @@ func (a *app) cannotStage() string {
 		}
 		return "no " + map[bool]string{true: "marked finding", false: "finding of this group"}[a.list.marks.n > 0] + " has an automatic fix"
 	}
+	if a.onHunk() {
+		return ""
+	}
 	it := &a.list.items[r.item]
 	fix := it.fix()
 	switch {
@@ -41,6 +44,10 @@ func (a *app) cannotStage() string {
 
 // toggleStaged stages or unstages what is marked, or what the cursor is on.
 func (a *app) toggleStaged() {
+	if a.onHunk() {
+		a.toggleHunk()
+		return
+	}
 	a.list.marks.fix(a.list)
 	r, _ := a.list.current()
 	switch {

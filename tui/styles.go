@@ -12,6 +12,7 @@ import (
 type styles struct {
 	plain, bold, faint, reverse lipgloss.Style
 	good, warn, bad             lipgloss.Style
+	key, number                 lipgloss.Style // of YAML
 	severity                    map[fixes.Severity]lipgloss.Style
 	confidence                  map[fixes.Confidence]lipgloss.Style
 }
@@ -26,6 +27,7 @@ func newStyles(p palette) styles {
 	return styles{
 		plain: s, bold: s.Bold(true), faint: faint, reverse: s.Reverse(true),
 		good: good, warn: warn, bad: bad,
+		key: s.Foreground(p.key), number: s.Foreground(p.number),
 		severity: map[fixes.Severity]lipgloss.Style{
 			fixes.Low:      s,
 			fixes.Medium:   warn,

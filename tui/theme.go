@@ -22,25 +22,27 @@ const (
 
 // palette are the colours of the screen. Without a colour for what is faint the
 // terminal's own way of making a text so is taken.
-type palette struct{ good, warn, bad, worst, faint color.Color }
+type palette struct{ good, warn, bad, worst, key, number, faint color.Color }
 
 var (
 	// basic are the colours that the user's terminal theme defines, which is made
 	// for its background: for terminals that have no others, and for as long as
 	// the background is not known.
-	basic = palette{good: lipgloss.Green, warn: lipgloss.Yellow, bad: lipgloss.Red, worst: lipgloss.Magenta}
+	basic = palette{good: lipgloss.Green, warn: lipgloss.Yellow, bad: lipgloss.Red, worst: lipgloss.Magenta,
+		key: lipgloss.Cyan, number: lipgloss.Magenta}
 	// basicLight leaves out the yellow, which few themes have dark enough for a
 	// light background.
-	basicLight = palette{good: lipgloss.Green, warn: lipgloss.Blue, bad: lipgloss.Red, worst: lipgloss.Magenta}
+	basicLight = palette{good: lipgloss.Green, warn: lipgloss.Blue, bad: lipgloss.Red, worst: lipgloss.Magenta,
+		key: lipgloss.Blue, number: lipgloss.Magenta}
 	// onDark and onLight have a contrast of at least 4.5 (WCAG 2.2, 1.4.3) on the
 	// usual backgrounds, and so have their nearest of 256 colours.
 	onDark = palette{
 		good: lipgloss.Color("#87d787"), warn: lipgloss.Color("#ffd75f"), bad: lipgloss.Color("#ff8787"), worst: lipgloss.Color("#ff87ff"),
-		faint: lipgloss.Color("#a8a8a8"),
+		key: lipgloss.Color("#87d7ff"), number: lipgloss.Color("#d7afff"), faint: lipgloss.Color("#a8a8a8"),
 	}
 	onLight = palette{
 		good: lipgloss.Color("#005f00"), warn: lipgloss.Color("#875f00"), bad: lipgloss.Color("#af0000"), worst: lipgloss.Color("#87005f"),
-		faint: lipgloss.Color("#585858"),
+		key: lipgloss.Color("#005f87"), number: lipgloss.Color("#5f00af"), faint: lipgloss.Color("#585858"),
 	}
 )
 

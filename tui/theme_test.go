@@ -45,6 +45,7 @@ func TestContrast(t *testing.T) {
 		for _, back := range theme.backs {
 			for name, c := range map[string]color.Color{
 				"good": theme.p.good, "warn": theme.p.warn, "bad": theme.p.bad, "worst": theme.p.worst, "faint": theme.p.faint,
+				"key": theme.p.key, "number": theme.p.number,
 			} {
 				for _, profile := range []colorprofile.Profile{colorprofile.TrueColor, colorprofile.ANSI256} {
 					if got := contrast(profile.Convert(c), lipgloss.Color(back)); got < 4.5 {

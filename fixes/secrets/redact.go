@@ -13,7 +13,7 @@ import (
 )
 
 // Mask stands for a secret value in everything that is shown.
-const Mask = "••••••••"
+const Mask = fixes.Mask
 
 // Redact returns a copy of an object in which every value that is a
 // credential is masked: a Secret's data, and what looks like a credential in

@@ -97,8 +97,9 @@ func (a *Applier) begin(plan *fixes.Plan, h journal.Header) (*Run, error) {
 	return r, nil
 }
 
-// reviewed returns the objects that a fix of confidence review changes, but
-// for those that were tried as they are to be.
+// reviewed returns the objects that a fix of confidence review changes, or that
+// are not as the fixes alone make them, but for those that were tried as they
+// are to be.
 func reviewed(plan *fixes.Plan) map[fixes.Ref]bool {
 	confidence := map[string]fixes.Confidence{}
 	for _, c := range plan.Choices {
@@ -106,6 +107,9 @@ func reviewed(plan *fixes.Plan) map[fixes.Ref]bool {
 	}
 	objects := map[fixes.Ref]bool{}
 	for _, c := range plan.Changes {
+		if c.Amended && !plan.Tried[c.Object] {
+			objects[c.Object] = true
+		}
 		for _, f := range c.Fixes {
 			if confidence[f.Fingerprint] == fixes.Review && !plan.Tried[c.Object] {
 				objects[c.Object] = true
