@@ -3,6 +3,7 @@ package connections
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -100,8 +101,9 @@ func (g *Graph) unreached(w fixes.Workload, found []destination) []Port {
 			ports = append(ports, d.ports...)
 		}
 	}
-	front := !IsStore(w) && g.exposesFew(w.Object.GetNamespace())
-	counts := func(l Link) bool { return l.From.Place != Anyone || front }
+	// It looks at the whole namespace, and few workloads need to know.
+	front := sync.OnceValue(func() bool { return !IsStore(w) && g.exposesFew(w.Object.GetNamespace()) })
+	counts := func(l Link) bool { return l.From.Place != Anyone || front() }
 	return slices.DeleteFunc(forClients(w, ports), func(p Port) bool { return g.hasClient(Of(w), p, counts) })
 }
 
