@@ -18,8 +18,8 @@ import (
 func bigCluster() *fixes.Inventory {
 	inv := fixes.NewInventory()
 	inv.Live, inv.ServerMinor = true, 37
-	owned := func(kind, name string) []metav1.OwnerReference {
-		return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: name, UID: types.UID(name), Controller: new(true)}}
+	owned := func(ns, kind, name string) []metav1.OwnerReference {
+		return []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: kind, Name: name, UID: types.UID(ns + name), Controller: new(true)}}
 	}
 	for n := range 100 {
 		ns := fmt.Sprintf("ns-%d", n)
@@ -29,19 +29,19 @@ func bigCluster() *fixes.Inventory {
 			name := fmt.Sprintf("app-%d", i)
 			labels := map[string]string{"app": name}
 			container := corev1.Container{Name: "main", Image: fmt.Sprintf("registry.example.com/team/app-%d:1.%d", i, i%9),
-				Env: []corev1.EnvVar{{Name: "LOG_LEVEL", Value: "info"}}, Ports: []corev1.ContainerPort{{ContainerPort: 8080}}}
+				Env: []corev1.EnvVar{{Name: "PEER_URL", Value: fmt.Sprintf("http://app-%d:80", (i+1)%50)}}, Ports: []corev1.ContainerPort{{ContainerPort: 8080}}}
 			if i%3 == 0 {
 				container.Env = append(container.Env, corev1.EnvVar{Name: "DB_PASSWORD", Value: fmt.Sprintf("hunter%d!x", 1000+i)})
 			}
 			spec := corev1.PodSpec{Containers: []corev1.Container{container}, ServiceAccountName: "default"}
 			replicas := int32(2)
-			meta := metav1.ObjectMeta{Namespace: ns, Name: name, Labels: labels, UID: types.UID(name)}
+			meta := metav1.ObjectMeta{Namespace: ns, Name: name, Labels: labels, UID: types.UID(ns + name)}
 			inv.Add(&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Replicas: &replicas, Selector: &metav1.LabelSelector{MatchLabels: labels},
 				Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: spec}}})
 			inv.Add(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name}, Spec: corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Port: 80}}}})
-			inv.Add(&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name + "-5d", Labels: labels, UID: types.UID(name + "-5d"), OwnerReferences: owned("Deployment", name)}})
+			inv.Add(&appsv1.ReplicaSet{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: name + "-5d", Labels: labels, UID: types.UID(ns + name + "-5d"), OwnerReferences: owned(ns, "Deployment", name)}})
 			for p := range 2 {
-				inv.Add(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: fmt.Sprintf("%s-5d-%d", name, p), Labels: labels, OwnerReferences: owned("ReplicaSet", name+"-5d")},
+				inv.Add(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: fmt.Sprintf("%s-5d-%d", name, p), Labels: labels, OwnerReferences: owned(ns, "ReplicaSet", name+"-5d")},
 					Spec: spec, Status: corev1.PodStatus{Phase: corev1.PodRunning}})
 			}
 		}

@@ -17,13 +17,16 @@ import (
 // those that reached everything.
 func (n namespace) links(graph *connections.Graph) []connections.Link {
 	var out []connections.Link
+	type ends struct{ from, to connections.End }
+	had := map[ends][]connections.Link{} // there may be thousands
 	add := func(list []connections.Link) {
 		for _, l := range list {
-			if l.To.Place != connections.DNS && !slices.ContainsFunc(out, func(had connections.Link) bool {
-				return had.From == l.From && had.To == l.To && slices.Equal(had.Ports, l.Ports)
-			}) {
-				out = append(out, l)
+			e := ends{l.From, l.To}
+			if l.To.Place == connections.DNS || slices.ContainsFunc(had[e], func(other connections.Link) bool { return slices.Equal(other.Ports, l.Ports) }) {
+				continue
 			}
+			had[e] = append(had[e], l)
+			out = append(out, l)
 		}
 	}
 	if !n.ingress.everything {
