@@ -188,6 +188,8 @@ func TestScreens(t *testing.T) {
 		{"failed_120x40", func(t *testing.T) *driver {
 			return scanned(t, failing(t), 120, 40).press("S", "p", "a", "y")
 		}},
+		{"kept_80x24", func(t *testing.T) *driver { return keptShop(t, 80, 24) }},
+		{"guarded_100x30", func(t *testing.T) *driver { return planned(t, production(t), 100, 30).press("a") }},
 		{"ascii_80x24", func(t *testing.T) *driver {
 			s := shopSession(t)
 			s.ASCII = true
