@@ -204,6 +204,8 @@ func TestScreens(t *testing.T) {
 		{"object_100x30", func(t *testing.T) *driver {
 			return scanned(t, shopSession(t), 100, 30).on("env[1]").press("o", "/").write("password").press("enter")
 		}},
+		{"kept_80x24", func(t *testing.T) *driver { return keptShop(t, 80, 24) }},
+		{"guarded_100x30", func(t *testing.T) *driver { return planned(t, production(t), 100, 30).press("a") }},
 		{"ascii_80x24", func(t *testing.T) *driver {
 			s := shopSession(t)
 			s.ASCII = true
