@@ -20,9 +20,9 @@ type Update struct {
 	Polled []string
 }
 
-// Unreachable is the error of a server that does not answer, or not yet: it is
+// UnreachableError is the error of a server that does not answer, or not yet: it is
 // worth trying again. That it refuses a user or shows a wrong certificate is none.
-type Unreachable struct {
+type UnreachableError struct {
 	// Host is the server's address.
 	Host string
 	// Reason says what happened, in a few words ("connection refused").
@@ -32,10 +32,10 @@ type Unreachable struct {
 }
 
 // Error returns what is said where nothing is tried again.
-func (u *Unreachable) Error() string { return u.Err.Error() }
+func (u *UnreachableError) Error() string { return u.Err.Error() }
 
 // Unwrap returns Err.
-func (u *Unreachable) Unwrap() error { return u.Err }
+func (u *UnreachableError) Unwrap() error { return u.Err }
 
 // The waits between two tries to reach a server again.
 const (

@@ -239,7 +239,7 @@ func TestLive(t *testing.T) {
 			t.Fatalf("contexts %v, %v", names, err)
 		}
 		_, err = s.Switch(t.Context(), tui.Place{Context: "down"})
-		var down *fixes.Unreachable
+		var down *fixes.UnreachableError
 		if !errors.As(err, &down) || !strings.Contains(down.Reason, "connection refused") {
 			t.Errorf("moved to what is down: %v", err)
 		}
@@ -287,7 +287,7 @@ func TestLive(t *testing.T) {
 		w := startWatching(t, s)
 		c.KillAPIServer()
 		w.until(t, "it is lost", func(u fixes.Update) bool {
-			var down *fixes.Unreachable
+			var down *fixes.UnreachableError
 			return errors.As(u.Lost, &down) && strings.Contains(down.Reason, "connection refused") && time.Until(u.Retry) < time.Minute
 		})
 		if _, err := s.Rescan(t.Context(), fixes.Ref{Kind: fixes.KindDeployment, Namespace: "live", Name: "web"}); err == nil {

@@ -92,10 +92,10 @@ app.kubernetes.io/part-of, app.kubernetes.io/instance or app, else by its worklo
 }
 
 func checkMove(from, to string) error {
-	switch {
-	case to == "":
+	switch to {
+	case "":
 		return errors.New("name the namespace to move into: --to NAMESPACE")
-	case to == from:
+	case from:
 		return fmt.Errorf("--to is the namespace that is moved out of, %s", from)
 	}
 	if problems := validation.IsDNS1123Label(to); len(problems) > 0 {

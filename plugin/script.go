@@ -157,11 +157,11 @@ func (o *Options) stagedCommand(choices []fixes.Choice) (string, []string) {
 	var prints []string
 	for _, c := range choices {
 		least = min(least, c.Fix.Confidence)
-		print := c.Finding.Fingerprint
+		fingerprint := c.Finding.Fingerprint
 		if i := slices.IndexFunc(c.Finding.Fixes, func(f fixes.Fix) bool { return f.Title == c.Fix.Title }); i > 0 {
-			print += ":" + strconv.Itoa(i+1)
+			fingerprint += ":" + strconv.Itoa(i+1)
 		}
-		prints = append(prints, print)
+		prints = append(prints, fingerprint)
 	}
 	args = append(args, "--finding", strings.Join(prints, ","), "--fix", "--dry-run")
 	if least < fixes.Safe {

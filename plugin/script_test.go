@@ -149,9 +149,9 @@ func TestStagedCommandMakesTheSame(t *testing.T) {
 		if c.Object.Name != ref.Name || c.Object.Kind != ref.Kind.Name || c.Object.Namespace != ref.Namespace {
 			t.Errorf("change %d is of %v, want %v", i, c.Object, ref)
 		}
-		for _, print := range c.Fixes {
-			if !prints[print] {
-				t.Errorf("%v serves %s, which is not staged", c.Object, print)
+		for _, fingerprint := range c.Fixes {
+			if !prints[fingerprint] {
+				t.Errorf("%v serves %s, which is not staged", c.Object, fingerprint)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package plugin
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/spf13/pflag"
@@ -83,9 +84,7 @@ func (s *settings) bound() map[string][]string {
 
 // override binds keys anew.
 func (s *settings) override(keys map[string][]string) {
-	for action, list := range keys {
-		s.keys[action] = list
-	}
+	maps.Copy(s.keys, keys)
 }
 
 // guard returns what guards a context. A project's file may add to what the

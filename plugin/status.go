@@ -119,16 +119,16 @@ func connectionError(err error, host, contextName string) error {
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the server %s refuses the credentials of context %q (401): they are wrong or expired; log in again", host, contextName)
 	case errors.As(err, &dns):
-		return &fixes.Unreachable{Host: host, Reason: "does not answer: no such host " + dns.Name,
+		return &fixes.UnreachableError{Host: host, Reason: "does not answer: no such host " + dns.Name,
 			Err: fmt.Errorf("the server %s cannot be reached: no such host %s; check --context and --server", host, dns.Name)}
 	case network != nil, errors.Is(err, io.EOF), apierrors.IsTimeout(err), errors.Is(err, context.DeadlineExceeded), wrapped != nil:
 		said := fmt.Errorf("the server %s cannot be reached: %w; check --context and --server", host, reason)
 		if isTLS(err) { // which no waiting mends
 			return said
 		}
-		return &fixes.Unreachable{Host: host, Reason: "does not answer: " + strings.TrimPrefix(reason.Error(), "connect: "), Err: said}
+		return &fixes.UnreachableError{Host: host, Reason: "does not answer: " + strings.TrimPrefix(reason.Error(), "connect: "), Err: said}
 	case apierrors.IsServiceUnavailable(err), apierrors.IsTooManyRequests(err), apierrors.IsServerTimeout(err), apierrors.IsInternalError(err):
-		return &fixes.Unreachable{Host: host, Reason: "cannot serve now: " + err.Error(), Err: err}
+		return &fixes.UnreachableError{Host: host, Reason: "cannot serve now: " + err.Error(), Err: err}
 	}
 	return err
 }

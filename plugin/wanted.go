@@ -18,8 +18,8 @@ type wanted map[string]int
 func parseWanted(values []string) (wanted, error) {
 	w := wanted{}
 	for _, value := range values {
-		print, number, numbered := strings.Cut(value, ":")
-		if len(print) != 16 || strings.Trim(print, "0123456789abcdef") != "" {
+		fingerprint, number, numbered := strings.Cut(value, ":")
+		if len(fingerprint) != 16 || strings.Trim(fingerprint, "0123456789abcdef") != "" {
 			return nil, fmt.Errorf("--finding %s is not a fingerprint, which has 16 digits and letters: -o json prints it for each finding", value)
 		}
 		fix := 0
@@ -29,10 +29,10 @@ func parseWanted(values []string) (wanted, error) {
 				return nil, fmt.Errorf("--finding %s: behind the colon stands the number of a fix, from 1", value)
 			}
 		}
-		if before, twice := w[print]; twice && before != fix {
-			return nil, fmt.Errorf("--finding names %s twice, with different fixes: leave one out", print)
+		if before, twice := w[fingerprint]; twice && before != fix {
+			return nil, fmt.Errorf("--finding names %s twice, with different fixes: leave one out", fingerprint)
 		}
-		w[print] = fix
+		w[fingerprint] = fix
 	}
 	return w, nil
 }
@@ -68,13 +68,13 @@ func (w wanted) choose(findings []*fixes.Finding, least fixes.Confidence) []fixe
 // the fix that is named: they may be fixed by now, which is no error.
 func (w wanted) sayMissing(to io.Writer, result *fixes.Result) {
 	var gone []string
-	for print, n := range w {
-		at := slices.IndexFunc(result.Findings, func(f *fixes.Finding) bool { return f.Fingerprint == print })
+	for fingerprint, n := range w {
+		at := slices.IndexFunc(result.Findings, func(f *fixes.Finding) bool { return f.Fingerprint == fingerprint })
 		switch {
 		case at < 0:
-			gone = append(gone, print)
+			gone = append(gone, fingerprint)
 		case n > len(result.Findings[at].Fixes):
-			gone = append(gone, fmt.Sprintf("%s:%d", print, n))
+			gone = append(gone, fmt.Sprintf("%s:%d", fingerprint, n))
 		}
 	}
 	if len(gone) > 0 {

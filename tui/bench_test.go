@@ -88,7 +88,7 @@ func BenchmarkKey(b *testing.B) {
 		{"stage_marked", []string{"*", "space", "u", "*"}},
 		{"open_all_and_close", []string{"=", "-"}},
 		{"filter", []string{"/", "s", "e", "r", "v", "4", "2", "backspace", "esc"}},
-		{"filter_fields", strings.Split("/ n s : t e a m - 0 tab tab , t e a m - 4 2 space s e v : h i g h + space n a m e : 4 2 esc", " ")},
+		{"filter_fields", strings.Split("/ n s : t e a m - 0 tab "+"tab , t e a m - 4 2 space s e v : h i g h + space n a m e : 4 2 esc", " ")},
 		{"filter_fuzzy", strings.Split("/ s r v c 4 2 space ! x backspace esc", " ")},
 		{"filter_without", strings.Split("/ ! t e a m - 4 2 esc", " ")},
 		{"filter_misspelt", strings.Split("/ n x : y esc", " ")},

@@ -71,7 +71,7 @@ func (a *app) editFilter(msg tea.Msg) {
 			return
 		}
 	}
-	if e.input.update(msg) {
+	if e.update(msg) {
 		e.past = 0
 		a.refilter(a.list.offer(&e.input))
 	}
@@ -215,7 +215,7 @@ func (a *app) drawFilterLine() string {
 		typed = min(typed, max(room-2-ansi.StringWidth(wrong), room/2))
 		beside = a.styles.warn.Bold(true).Render(ansi.Truncate(wrong, max(room-2-typed, 0), a.glyphs.ellipsis))
 	} else if left := room - 2 - typed; left > 8 && len(e.texts) > 0 {
-		beside = a.styles.faint.Render(e.offers.draw(left, a.glyphs.ellipsis))
+		beside = a.styles.faint.Render(e.draw(left, a.glyphs.ellipsis))
 	}
 	line := " / " + e.view(typed, a.styles.reverse)
 	if beside != "" {

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -41,7 +42,7 @@ func TestReadOnly(t *testing.T) {
 	if d.overlay != nil || wrote {
 		t.Error("something is written, or asked for")
 	}
-	if got := d.app.session; got.Apply != nil || got.Undo != nil || got.Resume != nil {
+	if got := d.session; got.Apply != nil || got.Undo != nil || got.Resume != nil {
 		t.Error("what writes is in reach")
 	}
 }
@@ -154,12 +155,9 @@ type decided struct {
 }
 
 func decidedIn(d *driver) decided {
-	out := decided{taken: slices.Clone(d.dec.taken), kept: map[string]Staged{}, decisions: slices.Clone(d.net.decisions), canary: d.canary}
+	out := decided{taken: slices.Clone(d.dec.taken), kept: maps.Clone(d.kept), decisions: slices.Clone(d.net.decisions), canary: d.canary}
 	if d.plan.plan != nil {
 		out.changes = len(d.plan.plan.Changes)
-	}
-	for k, v := range d.app.kept {
-		out.kept[k] = v
 	}
 	return out
 }

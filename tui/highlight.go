@@ -85,7 +85,7 @@ func (c cell) cut(room int, ellipsis string) cell {
 		return c
 	}
 	whole := c.text
-	from, to := 0, 0 // what of the whole stays
+	var from, to int // what of the whole stays
 	if c.tail {
 		c.text = ansi.TruncateLeft(whole, w-room+1, ellipsis)
 		from, to = len(whole)-(len(c.text)-len(ellipsis)), len(whole)

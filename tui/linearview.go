@@ -289,9 +289,9 @@ func (l *linear) findingLines() []string {
 			continue
 		}
 		it := &l.list.items[r.item]
-		names := ""
+		var names strings.Builder
 		for _, c := range l.rowNames(i, it) {
-			names += c.text
+			names.WriteString(c.text)
 		}
 		fix, state := it.fix(), "no fix"
 		if staged, ok := l.dec.staged(r.item); ok {
@@ -304,7 +304,7 @@ func (l *linear) findingLines() []string {
 		if l.list.by == byRule {
 			severity = ""
 		}
-		lines = append(lines, join(", ", strings.Join(strings.Fields(names), " "), severity, state, when(l.dec.taken[r.item] > 0, "staged")))
+		lines = append(lines, join(", ", strings.Join(strings.Fields(names.String()), " "), severity, state, when(l.dec.taken[r.item] > 0, "staged")))
 	}
 	return lines
 }

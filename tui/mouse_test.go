@@ -12,8 +12,8 @@ import (
 func (d *driver) find(text string) (x, y int) {
 	d.Helper()
 	for y, line := range strings.Split(d.screenText(), "\n") {
-		if i := strings.Index(line, text); i >= 0 {
-			return ansi.StringWidth(line[:i]), y
+		if before, _, ok := strings.Cut(line, text); ok {
+			return ansi.StringWidth(before), y
 		}
 	}
 	d.Fatalf("no %q on the screen:\n%s", text, d.screenText())

@@ -37,7 +37,7 @@ func twoClusters(t testing.TB) Session {
 		s.Namespaces = func(context.Context) ([]string, error) { return []string{"hidden", "pay", "shop"}, nil }
 		s.Switch = func(_ context.Context, to Place) (Session, error) {
 			if to.Context == "down" {
-				return Session{}, &fixes.Unreachable{Host: "https://10.0.0.9", Reason: "does not answer: i/o timeout", Err: errors.New("x")}
+				return Session{}, &fixes.UnreachableError{Host: "https://10.0.0.9", Reason: "does not answer: i/o timeout", Err: errors.New("x")}
 			}
 			if to.Namespace == "nowhere" {
 				return Session{}, errors.New(`namespace "nowhere" does not exist`)

@@ -42,7 +42,8 @@ func (a *app) beforeQuit() *confirm {
 			}}},
 		}
 	}
-	text, n := "", a.dec.count
+	var text string
+	n := a.dec.count
 	switch {
 	case n > 0 && a.dec.version != a.saved:
 		text = plural(n, "fix", "fixes") + " staged, neither applied nor exported"

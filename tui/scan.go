@@ -184,7 +184,7 @@ type retryScan struct{ number int }
 
 // scanFailed says why, and tries again by itself where a later try may do.
 func (a *app) scanFailed(err error) tea.Cmd {
-	var down *fixes.Unreachable
+	var down *fixes.UnreachableError
 	if !errors.As(err, &down) || a.opts.backoff == nil {
 		a.say(bad, "scan failed: "+inWords(err)+"; r scans again")
 		return nil
@@ -206,8 +206,7 @@ func (a *app) onRetryScan(msg retryScan) tea.Cmd {
 
 // inWords says in a line why something failed, safe to show.
 func inWords(err error) string {
-	var down *fixes.Unreachable
-	if errors.As(err, &down) {
+	if down, ok := errors.AsType[*fixes.UnreachableError](err); ok {
 		return fixes.Clean("the API server at " + strings.TrimPrefix(down.Host, "https://") + " " + down.Reason)
 	}
 	return fixes.Clean(firstLine(err.Error()))
@@ -215,8 +214,7 @@ func inWords(err error) string {
 
 // saidOf says all that is said of an error, safe to show.
 func saidOf(err error) string {
-	var down *fixes.Unreachable
-	if errors.As(err, &down) {
+	if _, ok := errors.AsType[*fixes.UnreachableError](err); ok {
 		return inWords(err)
 	}
 	return fixes.CleanLines(err.Error())

@@ -41,7 +41,7 @@ func TestSortWithinGroups(t *testing.T) {
 	for s, want := range map[sorting]string{
 		worstFirst: "env-secret pay/api|env-secret shop/web|env-secret shop/web|network-open pay|network-open shop|rbac-wildcard ops",
 		aToZ:       "env-secret pay/api|env-secret shop/web|env-secret shop/web|network-open pay|network-open shop|rbac-wildcard ops",
-		safeFirst:  "env-secret shop/web|env-secret shop/web|env-secret pay/api|network-open pay|network-open shop|rbac-wildcard ops",
+		safeFirst:  "env-secret shop/web|" + "env-secret shop/web|env-secret pay/api|network-open pay|network-open shop|rbac-wildcard ops",
 		mostFirst:  "env-secret pay/api|env-secret shop/web|env-secret shop/web|network-open pay|network-open shop|rbac-wildcard ops",
 	} {
 		l.resort(s, d)

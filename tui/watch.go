@@ -268,8 +268,8 @@ func (a *app) markFresh(prints []string) tea.Cmd {
 	if len(prints) == 0 || a.watch.fresh == nil {
 		return nil
 	}
-	for _, print := range prints {
-		a.watch.fresh[print] = a.opts.now().Add(freshFor)
+	for _, fingerprint := range prints {
+		a.watch.fresh[fingerprint] = a.opts.now().Add(freshFor)
 	}
 	if !a.opts.animate {
 		return nil
@@ -279,9 +279,9 @@ func (a *app) markFresh(prints []string) tea.Cmd {
 
 func (a *app) onFreshOver() {
 	now := a.opts.now()
-	for print, until := range a.watch.fresh {
+	for fingerprint, until := range a.watch.fresh {
 		if !now.Before(until) {
-			delete(a.watch.fresh, print)
+			delete(a.watch.fresh, fingerprint)
 		}
 	}
 }

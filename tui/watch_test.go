@@ -147,7 +147,7 @@ func TestWatchAfterApply(t *testing.T) {
 
 func TestWatchIsLost(t *testing.T) {
 	f := follow(t, shopSession(t), 120, 40)
-	down := &fixes.Unreachable{Host: "https://10.0.0.1:6443", Reason: "does not answer: connection refused", Err: errors.New("x")}
+	down := &fixes.UnreachableError{Host: "https://10.0.0.1:6443", Reason: "does not answer: connection refused", Err: errors.New("x")}
 	f.hear(fixes.Update{Lost: down, Retry: f.clock.Add(4 * time.Second)})
 	f.has("connection lost, retry in 4 s", "the API server at 10.0.0.1:6443 does not answer: connection refused; retrying in 4 s (r: now)", "10 findings")
 	f.press("S", "p").has("4 staged")
@@ -188,7 +188,7 @@ func TestRescanOfOneObject(t *testing.T) {
 		t.Errorf("asked for %v", asked)
 	}
 	d.on("pay/api")
-	fails = &fixes.Unreachable{Host: "h", Reason: "does not answer: EOF", Err: errors.New("x")}
+	fails = &fixes.UnreachableError{Host: "h", Reason: "does not answer: EOF", Err: errors.New("x")}
 	d.press("R").has("Deployment pay/api: the API server at h does not answer: EOF")
 	d.session.Rescan = nil
 	d.press("R").has("r scans again")
@@ -198,7 +198,7 @@ func TestRescanOfOneObject(t *testing.T) {
 func TestScanIsTriedAgain(t *testing.T) {
 	s := shopSession(t)
 	works, left := s.Scan, 2
-	down := &fixes.Unreachable{Host: "https://10.0.0.1:6443", Reason: "does not answer: connection refused", Err: errors.New("x")}
+	down := &fixes.UnreachableError{Host: "https://10.0.0.1:6443", Reason: "does not answer: connection refused", Err: errors.New("x")}
 	s.Scan = func(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
 		if left > 0 {
 			left--

@@ -97,7 +97,7 @@ func TestSessionResizes(t *testing.T) {
 	term.Type("Sp")
 	storm()
 	term.Wait("accepted by the server", "? help")
-	for _, line := range strings.Split(term.Text(), "\n") {
+	for line := range strings.SplitSeq(term.Text(), "\n") {
 		if n := len([]rune(strings.TrimRight(line, " "))); n > 100 {
 			t.Errorf("a line of %d columns: %q", n, line)
 		}

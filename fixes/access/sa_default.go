@@ -230,7 +230,7 @@ func takeFromDefault(live bool, binding fixes.Ref, s rbacv1.Subject, used []stri
 		Risks:      []string{"A pod to come that names no account, and needs the rights, is refused: give it an account of its own."},
 		Edit:       func(d *fixes.Draft) error { return unbind(d, binding, []rbacv1.Subject{s}) },
 	}
-	why := ""
+	var why string
 	switch {
 	case !live:
 		why = "manifests do not show what runs"

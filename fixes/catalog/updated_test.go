@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -116,9 +117,7 @@ func randomChange(random *rand.Rand, state, gone map[fixes.Ref]fixes.Object) fix
 		}
 	} else {
 		labels := map[string]string{}
-		for k, v := range obj.GetLabels() {
-			labels[k] = v
-		}
+		maps.Copy(labels, obj.GetLabels())
 		labels["pod-security.kubernetes.io/enforce"] = []string{"baseline", "restricted", "privileged"}[random.IntN(3)]
 		obj.SetLabels(labels)
 	}

@@ -71,8 +71,9 @@ func (g *Graph) narrowings(to fixes.Workload) []narrowing {
 	default:
 		out = append(out, narrowing{"products that know nothing of applications", isProduct})
 		if !g.customs.directory[Of(to)] {
-			out = append(out, narrowing{"what others register with", func(w fixes.Workload) bool { return g.customs.directory[Of(w)] }})
-			out = append(out, narrowing{"who names the services that it calls", func(w fixes.Workload) bool { return g.customs.namesAll[Of(w)] }})
+			out = append(out,
+				narrowing{"what others register with", func(w fixes.Workload) bool { return g.customs.directory[Of(w)] }},
+				narrowing{"who names the services that it calls", func(w fixes.Workload) bool { return g.customs.namesAll[Of(w)] }})
 		}
 	}
 	return out

@@ -13,7 +13,7 @@ import (
 func (g *Graph) references(inv *fixes.Inventory, names *names) {
 	for _, w := range inv.Workloads("") {
 		host := w.Spec.HostNetwork
-		if _, ok := g.workload(Of(w)); !ok && !(host && !w.Finished() && written(w)) {
+		if _, ok := g.workload(Of(w)); !ok && (!host || w.Finished() || !written(w)) {
 			continue
 		}
 		for t := range texts(inv, w) {

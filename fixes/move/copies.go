@@ -170,7 +170,7 @@ func cleanService(spec *corev1.ServiceSpec) {
 	if spec.ClusterIP != corev1.ClusterIPNone {
 		spec.ClusterIP, spec.ClusterIPs = "", nil
 	}
-	spec.HealthCheckNodePort, spec.LoadBalancerIP = 0, "" //nolint:staticcheck // it is deprecated, and still there
+	spec.HealthCheckNodePort, spec.LoadBalancerIP = 0, ""
 	for i := range spec.Ports {
 		spec.Ports[i].NodePort = 0
 	}

@@ -9,7 +9,7 @@ import (
 func FuzzRename(f *testing.F) {
 	f.Add("http://api.default.svc:80")
 	f.Add("api.default.svc,api.default.svc.cluster.local")
-	f.Add("api.default.svc api.default.svc api.default.svc")
+	f.Add("api.default.svc,api.default.svc api.default.svc")
 	m, b := &Move{From: "default", To: "shop"}, belongings{services: []string{"api", "a.b"}}
 	f.Fuzz(func(t *testing.T, text string) {
 		got := m.rename(text, b)

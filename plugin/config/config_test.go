@@ -133,7 +133,7 @@ func TestAddIgnore(t *testing.T) {
 				t.Fatal(err)
 			}
 			rest := string(gone.text)
-			if strings.Contains(c.text, "- rule") && rest != c.text || !strings.HasPrefix(rest, string(c.want[:len(head)])) {
+			if strings.Contains(c.text, "- rule") && rest != c.text || !strings.HasPrefix(rest, c.want[:len(head)]) {
 				t.Errorf("left:\n%s\nwas:\n%s", rest, c.text)
 			}
 			if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {

@@ -28,7 +28,7 @@ readonly: "*-ro"
 	}
 	for value, want := range map[string][]string{"true": {"*"}, "false": nil, "[a, b]": {"a", "b"}} {
 		f, err := Parse("f", []byte(head+"readonly: "+value+"\n"))
-		if err != nil || !reflect.DeepEqual([]string(f.ReadOnlyIn()), want) {
+		if err != nil || !reflect.DeepEqual(f.ReadOnlyIn(), want) {
 			t.Errorf("%s: %v %v", value, f, err)
 		}
 	}

@@ -158,8 +158,8 @@ func unknownField(line int, name string, t reflect.Type) error {
 }
 
 func fieldNames(t reflect.Type) (names []string) {
-	for i := range t.NumField() {
-		if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "" {
+	for field := range t.Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("yaml"), ","); name != "" {
 			names = append(names, name)
 		}
 	}
@@ -167,9 +167,9 @@ func fieldNames(t reflect.Type) (names []string) {
 }
 
 func fieldTypes(t reflect.Type) (types []reflect.Type) {
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get("yaml") != "" {
-			types = append(types, t.Field(i).Type)
+	for field := range t.Fields() {
+		if field.Tag.Get("yaml") != "" {
+			types = append(types, field.Type)
 		}
 	}
 	return types
@@ -184,8 +184,7 @@ var (
 
 // inFile makes an error one line that names the file.
 func inFile(path string, err error) error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		e.File = path
 		return e
 	}

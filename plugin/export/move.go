@@ -1,6 +1,8 @@
 package export
 
 import (
+	"strings"
+
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/move"
 )
@@ -31,14 +33,15 @@ func Move(dir string, m *move.Move, redact fixes.Redactor) error {
 }
 
 func moveReadme(m *move.Move, about contents) string {
-	text := "# " + fixes.Clean(m.App) + ": from namespace " + m.From + " to " + m.To + "\n\nWritten by kubectl harden. Read it all, then, in this folder:\n\n" +
-		m.Steps(".", about.plain) + "\n"
+	var text strings.Builder
+	text.WriteString("# " + fixes.Clean(m.App) + ": from namespace " + m.From + " to " + m.To + "\n\nWritten by kubectl harden. Read it all, then, in this folder:\n\n" +
+		m.Steps(".", about.plain) + "\n")
 	if about.plain {
-		text += "\nsecrets.yaml holds the Secrets, and what else has a credential in it, in plain text.\nGit ignores it.\n"
+		text.WriteString("\nsecrets.yaml holds the Secrets, and what else has a credential in it, in plain text.\nGit ignores it.\n")
 	}
-	text += "\n## What does not go by itself\n\n"
+	text.WriteString("\n## What does not go by itself\n\n")
 	for _, line := range m.Stays {
-		text += "- " + fixes.CleanLines(line) + "\n"
+		text.WriteString("- " + fixes.CleanLines(line) + "\n")
 	}
-	return text
+	return text.String()
 }

@@ -68,10 +68,10 @@ func (l *Live) streams() []*stream {
 	var list []*stream
 	for at, version := range l.cluster.listed {
 		s := &stream{place: at, version: version}
-		switch {
-		case at.kind == fixes.KindEndpointSlice: // few of many
+		switch at.kind {
+		case fixes.KindEndpointSlice: // few of many
 			s.polls = true
-		case at.kind == fixes.KindNamespace:
+		case fixes.KindNamespace:
 			s.name = l.cluster.Namespace
 		}
 		list = append(list, s)

@@ -74,8 +74,6 @@ func newChanges() *changes {
 	return &changes{objects: map[fixes.Ref]fixes.Object{}, replaced: map[place]bool{}, refused: map[place]bool{}}
 }
 
-func (c *changes) empty() bool { return len(c.objects)+len(c.replaced)+len(c.refused) == 0 }
-
 // replace notes all objects of a place.
 func (c *changes) replace(at place, objects []fixes.Object) {
 	for ref := range c.objects {

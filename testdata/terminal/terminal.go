@@ -102,7 +102,8 @@ func (t *Terminal) Start(env []string, name string, args ...string) *Terminal {
 func (t *Terminal) watch() {
 	buf, fd := make([]byte, 32<<10), int(t.Keys.Fd())
 	err := syscall.SetNonblock(fd, true)
-	for n := 0; !t.lost.Load() && (err == nil || errors.Is(err, syscall.EAGAIN)); {
+	for !t.lost.Load() && (err == nil || errors.Is(err, syscall.EAGAIN)) {
+		var n int
 		if n, err = syscall.Read(fd, buf); n > 0 {
 			_, _ = t.Write(buf[:n])
 			continue
