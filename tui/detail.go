@@ -145,10 +145,24 @@ func (a *app) findingDetail(id int32, w int) text {
 	}
 	t.add(a.fact("managed", f.ManagedBy, w)...)
 	t.add(a.ignoreFacts(it, w)...)
-	t.add(a.references(f.Rule, w)...)
+	// Their addresses come last: what is read is the change.
+	t.add(a.fact("see", a.standards(f.Rule), w)...)
 	t.add("")
 	a.fixDetail(&t, id, w)
+	if len(f.Rule.References) > 0 {
+		t.add("", a.heading("references", "", w))
+		t.add(a.references(f.Rule, w)...)
+	}
 	return t
+}
+
+// standards names who else says what a rule says.
+func (a *app) standards(r *fixes.Rule) string {
+	var names []string
+	for _, ref := range r.References {
+		names = append(names, ref.Framework+" "+ref.ID)
+	}
+	return strings.Join(names, " "+a.glyphs.dot+" ")
 }
 
 // whyItMatters is how a rule's documentation begins: what an attacker gains.

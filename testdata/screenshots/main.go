@@ -37,7 +37,7 @@ type step struct{ wait, keys string }
 
 var scenes = []scene{
 	{"findings", []step{{"findings in", "jj\r"}, {"▾ env-secret", "jj "}, {"1 staged", "j "}, {"2 staged", ""}}},
-	{"detail", []step{{"findings in", "/pss-capabilities\r"}, {"pss-capabilities", "j"}, {"fix", " \r"}, {"✓ staged", "JJJ"}}},
+	{"detail", []step{{"findings in", "/pss-capabilities\r"}, {"pss-capabilities", "j"}, {"fix", " \r"}, {"✓ staged", "]"}}},
 	{"plan", []step{{"findings in", "S"}, {"safe; u undoes", "p"}, {"verified", "jjjjjj"}, {"closes", ""}}},
 	{"network", []step{{"findings in", "N"}, {"namespaces", "\r"}, {"who connects to whom", ""}}},
 }
