@@ -14,8 +14,8 @@ func (o *Options) runCommand(verb string, run int) string {
 }
 
 // fixCommand returns the command line that makes fixes, in the cluster or as
-// files in a folder. Their rules choose them, so it may make more: exact says
-// that it does not.
+// files in a folder. Where their rules would choose more, a few are named one by
+// one; of many it may make more: exact says that it does not.
 func (s *sessionRuns) fixCommand(choices []fixes.Choice, canary bool, dir string) (line string, exact bool) {
 	s.mu.Lock()
 	result := s.result
@@ -33,7 +33,12 @@ func (s *sessionRuns) fixCommand(choices []fixes.Choice, canary bool, dir string
 	}
 	slices.Sort(rules)
 	rules = slices.Compact(rules)
-	args = append(args, "--rule", strings.Join(rules, ","), "--fix")
+	exact = makesJust(choices, rules, least, result.Findings)
+	if !exact && len(choices) <= mostNamed {
+		args, exact = append(args, "--finding", strings.Join(named(choices), ","), "--fix"), true
+	} else {
+		args = append(args, "--rule", strings.Join(rules, ","), "--fix")
+	}
 	if dir != "" {
 		args = append(args, "--dry-run", "--output-dir", shellWord(dir))
 	}
@@ -49,8 +54,11 @@ func (s *sessionRuns) fixCommand(choices []fixes.Choice, canary bool, dir string
 	if connected {
 		args = append(args, s.o.decisions.args()...)
 	}
-	return strings.Join(args, " "), makesJust(choices, rules, least, result.Findings)
+	return strings.Join(args, " "), exact
 }
+
+// mostNamed is how many findings are named in a line that a person still reads.
+const mostNamed = 20
 
 // makesJust reports whether all fixes of rules, of a confidence at least, are
 // just those that were chosen.

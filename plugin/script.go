@@ -154,20 +154,27 @@ func (o *Options) listCommand(s tui.Selection) (string, []string) {
 func (o *Options) stagedCommand(choices []fixes.Choice) (string, []string) {
 	args, left := o.sessionArgs("finding")
 	least := fixes.Safe
-	var prints []string
 	for _, c := range choices {
 		least = min(least, c.Fix.Confidence)
+	}
+	args = append(args, "--finding", strings.Join(named(choices), ","), "--fix", "--dry-run")
+	if least < fixes.Safe {
+		args = append(args, "--confidence", least.String())
+	}
+	return written(args), left
+}
+
+// named returns what --finding names fixes by.
+func named(choices []fixes.Choice) []string {
+	var prints []string
+	for _, c := range choices {
 		fingerprint := c.Finding.Fingerprint
 		if i := slices.IndexFunc(c.Finding.Fixes, func(f fixes.Fix) bool { return f.Title == c.Fix.Title }); i > 0 {
 			fingerprint += ":" + strconv.Itoa(i+1)
 		}
 		prints = append(prints, fingerprint)
 	}
-	args = append(args, "--finding", strings.Join(prints, ","), "--fix", "--dry-run")
-	if least < fixes.Safe {
-		args = append(args, "--confidence", least.String())
-	}
-	return written(args), left
+	return prints
 }
 
 func written(args []string) string { return fixes.Clean(strings.Join(args, " ")) }

@@ -36,7 +36,10 @@ func (a *app) fixCommand(dir string) []string {
 		return nil
 	}
 	out := []string{""}
-	if !exact {
+	switch {
+	case a.amendedCount() > 0:
+		out = append(out, a.styles.faint.Render("The whole fixes, without what you left out or edited, would be:"))
+	case !exact:
 		out = append(out, a.styles.faint.Render("All fixes of these rules, more than is staged, would be:"))
 	}
 	return append(out, a.styles.faint.Render("$ "+fixes.Clean(line)))

@@ -126,6 +126,9 @@ func (a *app) copyStaged() copyChoice {
 		c.off = nothingStaged(a)
 	default:
 		c.text, c.left = a.session.StagedCommand(a.choices())
+		if a.amendedCount() > 0 {
+			c.left = append(c.left, "what you left out of fixes, or edited by hand")
+		}
 	}
 	return c
 }
