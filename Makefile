@@ -30,7 +30,7 @@ install: build ## the program and its completion by kubectl, into BINDIR
 .PHONY: test
 test: testbins ## all tests, on a real control plane; on a real node too where one is possible
 	go vet $(PACKAGES)
-	go test -timeout 30m $(PACKAGES)
+	go test -timeout 45m $(PACKAGES)
 	go test -C testdata/netpol .
 
 # What the tests run: the programs of a cluster, and the tools of a release. In

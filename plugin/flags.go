@@ -205,7 +205,7 @@ var (
 // ToOptions checks the flags and returns what they mean. It reads nothing.
 func (f *Flags) ToOptions(streams genericiooptions.IOStreams) (*Options, error) {
 	o := &Options{
-		IOStreams: streams, connection: f.Connection, Now: time.Now,
+		IOStreams: streams, connection: f.Connection, Now: time.Now, keepers: new([]*keeper),
 		DryRun: f.DryRun, Output: f.Output, OutputDir: f.OutputDir, Fix: f.Fix,
 		Yes: f.Yes, Managed: f.IncludeManaged, ReadOnly: f.ReadOnly, Fresh: f.Fresh, Watch: f.Watch,
 		asking: slices.Concat(f.Rules, []string{"skip"}, f.Skip, []string{"category"}, f.Categories, []string{"threat"}, f.Threats,

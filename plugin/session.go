@@ -22,7 +22,6 @@ func (o *Options) runTUI(ctx context.Context) error {
 	if o.lines() {
 		run = tui.RunLinear
 	}
-	o.keepers = new([]*keeper)
 	err := run(ctx, o.session(), o.In, o.Out)
 	for _, k := range *o.keepers {
 		k.tell(o.ErrOut)

@@ -57,7 +57,7 @@ func TestSessionApplies(t *testing.T) {
 	begin := snapshot(t, ns)
 	term := open(t, 120, 40, "-n", ns, "--settle=0s").Wait("findings in")
 	term.Type("/env-secret").Wait("1 of ").Type("\r").Wait("? help")
-	term.Type(" ").Wait("1 staged").Type("\x1b").Wait("by rule ─")
+	term.Type(" ").Wait("1 staged").Type("\x1b").Wait("by rule, worst first ─")
 	term.Type("p").Wait("verified", "accepted by the server", "web-env")
 	if strings.Contains(term.Raw(), killedPassword) {
 		t.Error("the password was on the screen")
