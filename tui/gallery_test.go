@@ -53,30 +53,36 @@ func walks() []walk {
 // TestGallery runs the program on a terminal of each size, with colours and
 // without, and walks through all its screens.
 func TestGallery(t *testing.T) {
-	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	for _, size := range [][2]int{{40, 12}, {80, 24}, {120, 40}, {200, 60}} {
 		for _, plain := range []bool{false, true} {
 			where := fmt.Sprintf("%dx%d", size[0], size[1]) + when(plain, "_plain")
 			for _, w := range walks() {
-				s := w.session(t)
-				s.NoColor = plain
-				ctx, leave := context.WithCancel(t.Context())
-				defer leave()
-				term := onTerminal(ctx, t, size[0], size[1], s, WithoutAnimation(), WithClock(func() time.Time { return now }))
-				for _, p := range w.pictures {
-					if p.keys != "" {
-						term.Type(p.keys)
-					}
-					looksLike(t, term, filepath.Join(where, p.name))
-					if t.Failed() {
-						return
-					}
-				}
-				leave()
-				_ = term.End() // the context's error
+				w.play(t, where, size[0], size[1], plain)
 			}
 		}
 	}
+}
+
+// play walks through the screens, which are kept in a folder.
+func (w walk) play(t *testing.T, where string, columns, rows int, plain bool) {
+	t.Helper()
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	s := w.session(t)
+	s.NoColor = plain
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	term := onTerminal(ctx, t, columns, rows, s, WithoutAnimation(), WithClock(func() time.Time { return now }))
+	for _, p := range w.pictures {
+		if p.keys != "" {
+			term.Type(p.keys)
+		}
+		looksLike(t, term, filepath.Join(where, p.name))
+		if t.Failed() {
+			return
+		}
+	}
+	leave()
+	_ = term.End() // the context's error
 }
 
 // looksLike demands that the screen becomes the one that is kept. It is drawn in
