@@ -42,12 +42,55 @@ func wrote(t testing.TB, out string, texts ...string) {
 }
 
 func TestLinear(t *testing.T) {
-	out, err := linearly(t, shopSession(t),
+	s := shopSession(t)
+	scan := s.Scan
+	// How far a scan is whenever it is asked is another each time; see
+	// TestLinearTellsHowFarAScanIs.
+	s.Scan = func(ctx context.Context, _ func(fixes.Progress)) (*fixes.Result, error) {
+		return scan(ctx, func(fixes.Progress) {})
+	}
+	out, err := linearly(t, s,
 		"2", "1", "stage", "back", "details", "stage 5", "plan", "1", "apply", "y", "r", "quit")
 	if err != nil {
 		t.Error(err)
 	}
 	golden.RequireEqual(t, out)
+}
+
+// seen is a writer that tells when a text was written.
+type seen struct {
+	all  strings.Builder
+	text string
+	done chan struct{}
+}
+
+func (s *seen) Write(p []byte) (int, error) {
+	before := strings.Contains(s.all.String(), s.text)
+	n, err := s.all.Write(p)
+	if !before && strings.Contains(s.all.String(), s.text) {
+		close(s.done)
+	}
+	return n, err
+}
+
+// TestLinearTellsHowFarAScanIs has a scan that ends once its progress was told.
+func TestLinearTellsHowFarAScanIs(t *testing.T) {
+	out := &seen{text: "scanned 9/14 kinds, 0 findings\n", done: make(chan struct{})}
+	s := shopSession(t)
+	scan := s.Scan
+	s.Scan = func(ctx context.Context, report func(fixes.Progress)) (*fixes.Result, error) {
+		report(fixes.Progress{Kinds: 14, Loaded: 9})
+		select {
+		case <-out.done:
+		case <-time.After(20 * time.Second):
+			t.Error("it is not told while the scan goes on")
+		}
+		return scan(ctx, func(fixes.Progress) {})
+	}
+	if err := RunLinear(t.Context(), s, strings.NewReader("quit\n"), out); err != nil {
+		t.Error(err)
+	}
+	wrote(t, out.all.String(), out.text, "10 findings")
 }
 
 func TestLinearCommands(t *testing.T) {
