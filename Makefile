@@ -9,6 +9,9 @@ export GOWORK := off
 
 # ./... leaves out testdata; the modules of their own in it stay out.
 PACKAGES := ./... ./testdata/cluster/... ./testdata/floor ./testdata/terminal ./testdata/screenshots
+# What runs on a real node has deadlines, as its probes do: such tests end in
+# OnNode, and run when nothing else does.
+NODE_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' 'OnNode(t \*testing.T)' cmd fixes plugin testdata/cluster | sed 's|^|./|')))
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 BINDIR ?= $(shell go env GOPATH)/bin
 BENCH ?= .
@@ -30,8 +33,9 @@ install: build ## the program and its completion by kubectl, into BINDIR
 .PHONY: test
 test: testbins ## all tests, on a real control plane; on a real node too where one is possible
 	go vet $(PACKAGES)
-	go test -timeout 45m $(PACKAGES)
+	go test -timeout 30m -skip 'OnNode$$' $(PACKAGES)
 	go test -C testdata/netpol .
+	go test -timeout 30m -p 1 -run 'OnNode$$' $(NODE_PACKAGES)
 
 # What the tests run: the programs of a cluster, and the tools of a release. In
 # the tests' own time their compilation would look like a test that hangs. Trivy

@@ -19,7 +19,7 @@ func findingsKeys() []binding {
 		{action: "findings.stageSafe", keys: []string{"S"}, short: "all safe", help: "stage all safe fixes (of the marked, or of those the filter shows)", group: toChoose,
 			off: (*app).noFindings, run: do((*app).stageSafe)},
 		{action: "findings.unstageAll", keys: []string{"U"}, help: "unstage all (of the marked, or of those the filter shows)", group: toChoose,
-			off: nothingStaged, run: do((*app).unstageAll)},
+			off: (*app).nothingToUnstage, run: do((*app).unstageAll)},
 		{action: "findings.undo", keys: []string{"u"}, help: "undo the last decision", group: toChoose,
 			off: (*app).cannotUndoDecision, run: (*app).undo},
 		{action: "findings.redo", keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
@@ -92,6 +92,10 @@ func when(so bool, why string) string {
 }
 
 func nothingStaged(a *app) string { return when(a.dec.count == 0, "nothing is staged") }
+
+func (a *app) nothingToUnstage() string {
+	return when(a.dec.count == 0 && !a.awaits(), "nothing is staged")
+}
 
 func (a *app) noFindings() string { return when(len(a.list.rows) == 0, "no finding is listed") }
 

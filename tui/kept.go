@@ -99,10 +99,11 @@ type mark struct {
 	scanned                int // scans that have ended
 	made, written          int // what of the decisions was applied
 	offered                bool
+	awaited                int // fixes that a scan has not found again yet
 }
 
 func (a *app) keepMark() mark {
-	m := mark{a.dec.version, a.net.version, a.list.filter.raw, a.list.by, a.scan.number, a.made, a.net.written, a.keeper.offer != nil}
+	m := mark{a.dec.version, a.net.version, a.list.filter.raw, a.list.by, a.scan.number, a.made, a.net.written, a.keeper.offer != nil, len(a.kept)}
 	if a.scan.running {
 		m.scanned--
 	}

@@ -93,6 +93,21 @@ func TestKeptWhileScanning(t *testing.T) {
 	}
 }
 
+// TestUnstagedWhileScanning demands that what is restored and then unstaged
+// before the scan has found it does not come back.
+func TestUnstagedWhileScanning(t *testing.T) {
+	was := keptShop(t, 120, 40)
+	k := &shelf{state: was.keeper.offer}
+	d := newDriver(t, k.on(shopSession(t)), 120, 40)
+	scan := d.Init()
+	d.press("r").has("staged again as the scan finds them").press("U").has("unstaged 0, and 5 that the scan has not found again yet")
+	d.run(scan)
+	d.has("0 staged").hasNot("no longer")
+	if k.get() != nil {
+		t.Errorf("kept %+v", k.get())
+	}
+}
+
 // TestKeptForLater demands that an offer that is not decided about survives,
 // also beside what is staged meanwhile.
 func TestKeptForLater(t *testing.T) {

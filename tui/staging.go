@@ -172,11 +172,28 @@ func (a *app) unstageAll() {
 			changes = append(changes, a.dec.drop(id))
 		}
 	}
-	if len(changes) == 0 {
+	awaited := 0
+	if which == "" && a.awaits() {
+		awaited, a.keeper.restored = len(a.kept), 0
+		clear(a.kept)
+		a.forgetAmended()
+	}
+	switch {
+	case len(changes) > 0:
+		a.decideAndSay(fmt.Sprintf("unstaged %d%s", len(changes), which), changes)
+	case awaited == 0:
 		a.say(info, "nothing is staged"+which)
 		return
 	}
-	a.decideAndSay(fmt.Sprintf("unstaged %d%s", len(changes), which), changes)
+	if awaited > 0 {
+		a.say(good, fmt.Sprintf("unstaged %d, and %d that the scan has not found again yet", len(changes), awaited))
+	}
+}
+
+// awaits reports whether fixes that were staged before are to be staged again
+// as the scan finds them, all of them in the place that is looked at.
+func (a *app) awaits() bool {
+	return a.scan.running && len(a.kept) > 0 && (!a.roamed || a.place.Namespace == "")
 }
 
 // undo takes the last decision back. What is written down is taken out first.

@@ -43,11 +43,11 @@ var shopTargets = map[string][]string{
 // clouds' metadata services.
 var outsideAddresses = map[string]string{"partner": "198.51.100.7", "other": "203.0.113.7", "metadata": "169.254.169.254"}
 
-// TestSegmented segments the namespaces of a running shop on a real node. Every
+// TestSegmentedOnNode segments the namespaces of a running shop on a real node. Every
 // connection that it needs goes on, those that only its code knows too; of all
 // others, from each pod and from outside to each port, only those are left that
 // the plan says it keeps by guess.
-func TestSegmented(t *testing.T) {
+func TestSegmentedOnNode(t *testing.T) {
 	t.Parallel()
 	s := startShop(t)
 	everything := s.pairs(func(string) bool { return true })

@@ -42,11 +42,11 @@ type survivor struct {
 	kept          string
 }
 
-// TestZoo fixes real servers that run as root, the way people run them, on a
+// TestZooOnNode fixes real servers that run as root, the way people run them, on a
 // real node: with trials each must still run and answer, nearly all of them at
 // restricted with a read-only root; and without trials, no fix that is called
 // safe may break one. With -v it prints the table.
-func TestZoo(t *testing.T) {
+func TestZooOnNode(t *testing.T) {
 	t.Parallel() // it waits most of its time, on a node of its own
 	node := cluster.StartNode(t)
 	servers := chosen(t)

@@ -33,7 +33,7 @@ func TestStopLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestNodeStopLeavesNothing(t *testing.T) {
+func TestStopLeavesNothingOnNode(t *testing.T) {
 	cluster.RequireNode(t)
 	before := machine(t)
 	dir := filepath.Join(t.TempDir(), "state")
@@ -94,7 +94,7 @@ func TestInterruptedLeavesNothing(t *testing.T) {
 	testKilled(t, "control plane", syscall.SIGINT)
 }
 
-func TestNodeKilledLeavesNothing(t *testing.T) {
+func TestKilledLeavesNothingOnNode(t *testing.T) {
 	cluster.RequireNode(t)
 	testKilled(t, "node", syscall.SIGKILL)
 }

@@ -111,7 +111,7 @@ func runServer(t *testing.T, n *cluster.Node) (digest string) {
 	return digest
 }
 
-func TestNode(t *testing.T) {
+func TestPodsOnNode(t *testing.T) {
 	start := time.Now()
 	n := cluster.StartNode(t)
 	t.Logf("started in %s", time.Since(start).Round(10*time.Millisecond))

@@ -56,9 +56,13 @@ func NodeSupported() (ok bool, why string) {
 
 // RequireNode skips the test where a real node is not supported, or fails it
 // if KUBECTL_HARDEN_REQUIRE_NODE=1, as where one must be. [StartNode] calls it;
-// tests that share a node from [NewNode] do so themselves.
+// tests that share a node from [NewNode] do so themselves. The names of such
+// tests end in OnNode: make test runs them when nothing else does.
 func RequireNode(t testing.TB) {
 	t.Helper()
+	if name, _, _ := strings.Cut(t.Name(), "/"); !strings.HasSuffix(name, "OnNode") {
+		t.Fatalf("%s needs a real node: its name must end in OnNode", name)
+	}
 	ok, why := NodeSupported()
 	switch {
 	case ok:

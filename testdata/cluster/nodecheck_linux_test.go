@@ -11,9 +11,9 @@ import (
 // TestNodeNeedsRoot runs a test that needs a node as a user who may not have
 // one.
 func TestNodeNeedsRoot(t *testing.T) {
-	for require, want := range map[string]string{"": "--- SKIP: TestNode", "1": "--- FAIL: TestNode"} {
+	for require, want := range map[string]string{"": "--- SKIP: TestPodsOnNode", "1": "--- FAIL: TestPodsOnNode"} {
 		// Not os.Args[0]: other users may not look into its folder.
-		cmd := exec.Command("/proc/self/exe", "-test.run=^TestNode$", "-test.v")
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestPodsOnNode$", "-test.v")
 		cmd.Dir = "/"
 		cmd.Env = append(os.Environ(), "KUBECTL_HARDEN_REQUIRE_NODE="+require)
 		if os.Geteuid() == 0 {

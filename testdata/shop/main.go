@@ -1,7 +1,7 @@
 // Command shop is every part of a small shop: which one, its environment tells.
 // Each part answers, asks the parts that it needs all the time, each time by a
 // new name lookup and a new connection, and tells how that goes to whoever asks
-// inside of its container. TestSegmented runs it.
+// inside of its container. TestSegmentedOnNode runs it.
 //
 //	shop                        the part that ROLE names
 //	shop status                 how the connections of this container's part go

@@ -160,8 +160,8 @@ var nodeCases = []nodeCase{
 	},
 }
 
-// TestNode watches rollouts of containers that run, or do not, on a real node.
-func TestNode(t *testing.T) {
+// TestRolloutOnNode watches rollouts of containers that run, or do not, on a real node.
+func TestRolloutOnNode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("what a real node does is not what the race detector looks at")
 	}
