@@ -37,6 +37,10 @@ test: testbins ## all tests, on a real control plane; on a real node too where o
 	go test -C testdata/netpol .
 	go test -timeout 30m -p 1 -run 'OnNode$$' $(NODE_PACKAGES)
 
+.PHONY: test-trivy
+test-trivy: testbins ## the tests with the real trivy
+	go test -run Trivy ./plugin/vulnerabilities
+
 # What the tests run: the programs of a cluster, and the tools of a release. In
 # the tests' own time their compilation would look like a test that hangs. Trivy
 # takes longest; KUBECTL_HARDEN_WITHOUT=trivy leaves it out, and its test.

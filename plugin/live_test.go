@@ -117,7 +117,7 @@ func startWatching(t *testing.T, s tui.Session) *watched {
 		cancel()
 		select {
 		case <-done:
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Error("the watch does not end")
 		}
 	})
@@ -127,7 +127,7 @@ func startWatching(t *testing.T, s tui.Session) *watched {
 // until waits for an update that is so.
 func (w *watched) until(t *testing.T, what string, is func(fixes.Update) bool) {
 	t.Helper()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(3 * time.Minute)
 	for {
 		w.mu.Lock()
 		at := slices.IndexFunc(w.updates, is)
@@ -175,7 +175,7 @@ const withSecret = `{"spec":{"template":{"spec":{"containers":[{"name":"web","en
 func TestLive(t *testing.T) {
 	c := cluster.Start(t)
 	c.Apply(t, liveShop)
-	c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "live", "--timeout=60s")
+	c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "live", "--timeout=180s")
 	kubeconfig := threeContexts(t, c)
 
 	t.Run("rescan", func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestLive(t *testing.T) {
 		}
 		web := fixes.Ref{Kind: fixes.KindDeployment, Namespace: "live", Name: "web"}
 		c.Kubectl(t, "patch", "deployment", "web", "-n", "live", "-p", withSecret)
-		c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "live", "--timeout=60s")
+		c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "live", "--timeout=180s")
 		update, err := s.Rescan(t.Context(), web)
 		if err != nil {
 			t.Fatal(err)
@@ -203,7 +203,7 @@ func TestLive(t *testing.T) {
 			t.Errorf("nothing has changed, but: %v, %v", again.Changed, err)
 		}
 		c.Kubectl(t, "patch", "deployment", "web", "-n", "live", "--type=json", "-p", `[{"op":"remove","path":"/spec/template/spec/containers/0/env"}]`)
-		c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "live", "--timeout=60s")
+		c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "live", "--timeout=180s")
 	})
 
 	t.Run("watch", func(t *testing.T) {

@@ -95,7 +95,7 @@ func looksLike(t *testing.T, term *terminal.Terminal, name string) {
 		term.Quiet()
 	}
 	want, err := os.ReadFile(file)
-	for late := time.Now().Add(20 * time.Second); err == nil && term.Screen.Render()+"\n" != string(want) && time.Now().Before(late); {
+	for late := time.Now().Add(3 * time.Minute); err == nil && term.Screen.Render()+"\n" != string(want) && time.Now().Before(late); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Run(name, func(t *testing.T) { golden.RequireEqual(t, term.Screen.Render()+"\n") })

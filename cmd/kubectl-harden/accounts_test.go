@@ -47,7 +47,7 @@ func TestAccounts(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	ns := namespace(t, "accounts")
 	control.Apply(t, accounts)
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")
 	eventually(t, "the token", func() bool {
 		return control.Kubectl(t, "get", "secret", "old-token", "-n", ns, "-o", "jsonpath={.data.token}") != ""
 	})

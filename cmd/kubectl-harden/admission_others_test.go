@@ -28,7 +28,7 @@ func TestExecPolicy(t *testing.T) {
 		}
 		control.Kubectl(t, "create", "role", "through", "-n", ns, "--verb=privileged-exec", "--resource=pods/exec")
 		control.Kubectl(t, "create", "rolebinding", "through", "-n", ns, "--role=through", "--serviceaccount="+ns+":on-call")
-		control.Kubectl(t, "wait", "-n", ns, "pod/agent", "--for=condition=Ready", "--timeout=60s")
+		control.Kubectl(t, "wait", "-n", ns, "pod/agent", "--for=condition=Ready", "--timeout=180s")
 	}
 	// A played node runs nothing that exec could reach: what counts is whether
 	// the API server tries.
@@ -124,7 +124,7 @@ func TestPodDefaults(t *testing.T) {
 		t.Fatalf("before: %q", got)
 	}
 	control.Apply(t, strings.ReplaceAll(wrapped(plain)["Deployment"], "metadata: {name: probe}", "metadata: {name: probe, namespace: "+ns+"}"))
-	control.Kubectl(t, "wait", "-n", ns, "deployment/probe", "--for=condition=Available", "--timeout=60s")
+	control.Kubectl(t, "wait", "-n", ns, "deployment/probe", "--for=condition=Available", "--timeout=180s")
 	fix := []string{"--rule", "admission-pod-defaults", "--fix", "--yes", "--confidence=review"}
 	succeed(t, fix...)
 	eventually(t, "a default", func() bool { return made(ns, plain) == "RuntimeDefault,c=" })

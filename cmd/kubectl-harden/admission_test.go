@@ -102,7 +102,7 @@ func TestHostAccessPolicy(t *testing.T) {
 	// What runs: a path that the list gets, and a pod that would be refused.
 	apply(strings.ReplaceAll(wrapped(`{volumes: [{name: v, hostPath: {path: /srv/models}}], containers: [{name: c, image: x}]}`)["Deployment"], "name: probe", "name: models"))
 	apply(strings.ReplaceAll(wrapped(`{hostPID: true, volumes: [{name: v, hostPath: {path: /etc}}], containers: [{name: c, image: x}]}`)["Deployment"], "name: probe", "name: old"))
-	control.Kubectl(t, "wait", "-n", ns, "deployment/old", "--for=condition=Available", "--timeout=60s")
+	control.Kubectl(t, "wait", "-n", ns, "deployment/old", "--for=condition=Available", "--timeout=180s")
 
 	rule := []string{"--rule", "admission-host-namespaces"}
 	fix := append(slices.Clip(rule), "--fix", "--yes", "--confidence=review")

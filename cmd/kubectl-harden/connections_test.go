@@ -101,7 +101,7 @@ func TestConnectionsOfOtherKinds(t *testing.T) {
 	const file = "../../testdata/customkinds/network.yaml"
 	control.Kubectl(t, "apply", "-f", file)
 	t.Cleanup(func() { control.Kubectl(t, "delete", "-f", file, "--timeout=60s") })
-	control.Kubectl(t, "wait", "--for=condition=Established", "-f", file, "--timeout=30s")
+	control.Kubectl(t, "wait", "--for=condition=Established", "-f", file, "--timeout=180s")
 	eventually(t, "the kinds", func() bool {
 		_, _, err := control.KubectlErr("get", "gateways,tlsroutes,servicemonitors,ciliumnetworkpolicies", "-A")
 		return err == nil

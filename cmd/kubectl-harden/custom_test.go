@@ -29,7 +29,7 @@ func withCustomKinds(t *testing.T) {
 	const file = "../../testdata/customkinds/crds.yaml"
 	control.Kubectl(t, "apply", "-f", file)
 	t.Cleanup(func() { control.Kubectl(t, "delete", "-f", file, "--timeout=60s") })
-	control.Kubectl(t, "wait", "--for=condition=Established", "-f", file, "--timeout=30s")
+	control.Kubectl(t, "wait", "--for=condition=Established", "-f", file, "--timeout=180s")
 	eventually(t, "the custom kinds", func() bool {
 		_, _, err := control.KubectlErr("get", customResources, "-A")
 		return err == nil

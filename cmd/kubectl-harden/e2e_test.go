@@ -55,7 +55,7 @@ func createShop(t *testing.T, verb, shop, payments string) {
 func rolledOut(t *testing.T, shop, payments string) {
 	t.Helper()
 	for _, w := range [][2]string{{shop, "deployment/web"}, {shop, "statefulset/db"}, {shop, "daemonset/node-tuner"}, {payments, "deployment/api"}} {
-		control.Kubectl(t, "rollout", "status", w[1], "-n", w[0], "--timeout=60s")
+		control.Kubectl(t, "rollout", "status", w[1], "-n", w[0], "--timeout=180s")
 	}
 }
 
@@ -143,7 +143,7 @@ func TestShop(t *testing.T) {
 					t.Errorf("a second fix changes more than old revisions: %s", line)
 				}
 			}
-			for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+			for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 				again := succeed(t, "--fix", "--yes", "--confidence=review", "--include-managed", "-n", shop)
 				if again.stdout == "" && strings.Contains(again.stderr, "Nothing to change.") {
 					break
@@ -206,7 +206,7 @@ func TestKustomizeExport(t *testing.T) {
 	}
 	control.Kubectl(t, "apply", "-f", filepath.Join(dir, "secrets.yaml"))
 	control.Kubectl(t, "apply", "-k", dir)
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", shop, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", shop, "--timeout=180s")
 	after := parseReport(t, succeed(t, "-n", shop, "-o", "json"))
 	for _, f := range after.Findings {
 		if f.Path == "spec.revisionHistoryLimit" {

@@ -25,7 +25,7 @@ func TestExecGroup(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		control.Kubectl(t, "wait", "-n", ns, "pod/web", "--for=condition=Ready", "--timeout=60s")
+		control.Kubectl(t, "wait", "-n", ns, "pod/web", "--for=condition=Ready", "--timeout=180s")
 	}
 	as := []string{"--as=alice", "--as-group=enterers", "--as-group=system:authenticated"}
 	may := func(ns, resource, verb string) bool {

@@ -101,7 +101,7 @@ spec: {policyName: in-part, validationActions: [Deny]}
 	}
 	t.Cleanup(lift)
 	probe := "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: probe, namespace: in-part}\nspec: {podSelector: {matchLabels: {a: b}}}\n"
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		cmd := control.Command(control.KubectlPath, "create", "-f", "-")
 		cmd.Stdin = strings.NewReader(probe)
 		if out, err := cmd.CombinedOutput(); err != nil && strings.Contains(string(out), "not today") {
@@ -125,7 +125,7 @@ spec: {policyName: in-part, validationActions: [Deny]}
 		t.Errorf("stderr: %q", r.stderr)
 	}
 	lift()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		r = harden(t, "-n", ns, "--fix", "--yes", "--confidence=review")
 		if r.status == 0 || time.Now().After(deadline) {
 			break

@@ -142,7 +142,7 @@ spec:
 	}
 	control.Apply(t, strings.Join(docs, "---"))
 	for n := range withPods {
-		control.Kubectl(t, "rollout", "status", fmt.Sprintf("deployment/web-%02d", n), "-n", ns, "--timeout=60s")
+		control.Kubectl(t, "rollout", "status", fmt.Sprintf("deployment/web-%02d", n), "-n", ns, "--timeout=180s")
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/klog/v2"
 
 	"github.com/kubectl-harden/kubectl-harden/plugin"
 )
@@ -21,6 +23,10 @@ func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	// What the Kubernetes libraries log (a stream that was closed, a watch that
+	// begins again) tells an operator nothing, and would be written across the
+	// terminal UI. Their errors come back as errors.
+	klog.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// The first signal ends the work cleanly; a second one ends the process.
 	context.AfterFunc(ctx, stop)

@@ -113,7 +113,7 @@ func TestMove(t *testing.T) {
 	from, to := namespace(t, "moved"), "moved-web"
 	t.Cleanup(func() { control.Kubectl(t, "delete", "namespace", to, "--ignore-not-found", "--wait=false") })
 	control.Apply(t, strings.ReplaceAll(movable, "NS", from))
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", from, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", from, "--timeout=180s")
 	dir := filepath.Join(t.TempDir(), "move")
 	succeed(t, "move", "web", "-n", from, "--to", to, "--output-dir", dir)
 

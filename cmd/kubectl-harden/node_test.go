@@ -230,7 +230,7 @@ func fixOnNode(t *testing.T, node *cluster.Node, namespace, rules string) {
 // given, in order, without what names the pod.
 func given(t *testing.T, node *cluster.Node, namespace string) []string {
 	t.Helper()
-	node.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=90s")
+	node.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=180s")
 	pod := strings.TrimSpace(node.Kubectl(t, "get", "pods", "-n", namespace, "-l", "app=web", "--sort-by=.metadata.creationTimestamp",
 		"-o", "jsonpath={.items[-1:].metadata.name}"))
 	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(node.Exec(t, namespace, pod, "web", "/program", "show")), "\n"), func(e string) bool {

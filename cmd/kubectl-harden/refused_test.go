@@ -57,7 +57,7 @@ func TestArgoCD(t *testing.T) {
 	ns := namespace(t, "argo")
 	control.Apply(t, applicationCRD)
 	t.Cleanup(func() { control.Kubectl(t, "delete", "crd", "applications.argoproj.io") })
-	control.Kubectl(t, "wait", "--for=condition=Established", "crd/applications.argoproj.io", "--timeout=60s")
+	control.Kubectl(t, "wait", "--for=condition=Established", "crd/applications.argoproj.io", "--timeout=180s")
 	for name, policy := range map[string]string{"healed": "{automated: {selfHeal: true}}", "left": "{automated: {selfHeal: false}}"} {
 		control.Apply(t, `
 apiVersion: argoproj.io/v1alpha1
@@ -92,7 +92,7 @@ spec:
     env: [{name: DB_PASSWORD, value: "`+killedPassword+`"}]
 `)
 	}
-	control.Kubectl(t, "wait", "--for=condition=Ready", "pod/worker", "pod/other", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "wait", "--for=condition=Ready", "pod/worker", "pod/other", "-n", ns, "--timeout=180s")
 	uid := func(name string) string {
 		return control.Kubectl(t, "get", "pod", name, "-n", ns, "-o", "jsonpath={.metadata.uid}")
 	}

@@ -62,7 +62,7 @@ report:
 	}
 	control.Kubectl(t, "apply", "-f", crd)
 	t.Cleanup(func() { control.Kubectl(t, "delete", "-f", crd) })
-	control.Kubectl(t, "wait", "--for=condition=Established", "--timeout=30s", "-f", crd)
+	control.Kubectl(t, "wait", "--for=condition=Established", "--timeout=180s", "-f", crd)
 	control.Kubectl(t, "create", "-f", reports)
 
 	r := runAs(t, control.Kubeconfig, "", args...)

@@ -66,7 +66,7 @@ func TestSegmentedOnNode(t *testing.T) {
 
 	// New pods get as far as the old ones.
 	s.node.Kubectl(t, "rollout", "restart", "deployment/worker", "-n", "shop")
-	s.node.Kubectl(t, "rollout", "status", "deployment/worker", "-n", "shop", "--timeout=60s")
+	s.node.Kubectl(t, "rollout", "status", "deployment/worker", "-n", "shop", "--timeout=180s")
 
 	s.harden(t, "--category=network", "--skip=service-exposed,network-allow-all", "--confidence=review", "--fix", "--yes", "--settle=0s")
 	if again := s.policies(t); again != policies {
@@ -117,7 +117,7 @@ func startShop(t *testing.T) *shop {
 	for w := range strings.FieldsSeq(s.node.Kubectl(t, "get", "deployments,statefulsets", "-A", "-o",
 		`jsonpath={range .items[*]}{.metadata.namespace}/{.kind}/{.metadata.name} {end}`)) {
 		ns, workload, _ := strings.Cut(w, "/")
-		s.node.Kubectl(t, "rollout", "status", workload, "-n", ns, "--timeout=90s")
+		s.node.Kubectl(t, "rollout", "status", workload, "-n", ns, "--timeout=180s")
 	}
 	return s
 }
@@ -136,7 +136,7 @@ func (s *shop) startOutside(t *testing.T) {
 		_ = cmd.Wait()
 	})
 	s.outside = cmd.Process.Pid
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(3 * time.Minute)
 	for exe := ""; exe != s.program; exe, _ = os.Readlink(fmt.Sprintf("/proc/%d/exe", s.outside)) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the outside does not start: it runs %q", exe)
@@ -221,7 +221,7 @@ func (s *shop) eventually(t *testing.T, when string, want []string) {
 			t.Logf("%s: after %s", when, time.Since(start).Round(100*time.Millisecond))
 			return
 		}
-		if time.Since(start) > time.Minute {
+		if time.Since(start) > 3*time.Minute {
 			t.Fatalf("%s: %v\nconnected but should not be: %q\nnot connected: %q", when, err, without(got, want), without(want, got))
 		}
 		time.Sleep(200 * time.Millisecond)
@@ -306,7 +306,7 @@ func (s *shop) working(t *testing.T, when string) {
 			if err == nil {
 				return
 			}
-			if time.Since(begin) > time.Minute {
+			if time.Since(begin) > 3*time.Minute {
 				t.Errorf("%s: %s: %v", when, pod.part, err)
 				return
 			}
@@ -316,7 +316,7 @@ func (s *shop) working(t *testing.T, when string) {
 	if out, err := s.beyond(s.program, "probe", "http/"+s.address["api"]+":30080").Output(); err != nil || len(out) == 0 {
 		t.Errorf("%s: the node port does not answer: %v", when, err)
 	}
-	s.node.Kubectl(t, "wait", "--for=condition=Complete", "job/"+job, "-n", "shop", "--timeout=60s")
+	s.node.Kubectl(t, "wait", "--for=condition=Complete", "job/"+job, "-n", "shop", "--timeout=180s")
 	for line := range strings.Lines(s.node.Kubectl(t, "get", "pods", "-A", "--field-selector=status.phase=Running", "-o",
 		`jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[0].ready} {.status.containerStatuses[0].restartCount}{"\n"}{end}`)) {
 		if !strings.HasSuffix(strings.TrimSpace(line), " true 0") {

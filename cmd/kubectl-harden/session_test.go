@@ -46,7 +46,7 @@ func running(t *testing.T, name string) (ns string) {
 	t.Helper()
 	ns = namespace(t, name)
 	control.Apply(t, service(ns, "web", "needs: nothing"))
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")
 	return ns
 }
 

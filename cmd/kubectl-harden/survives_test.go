@@ -126,7 +126,7 @@ func TestHistoryInTheTerminal(t *testing.T) {
 	ns := namespace(t, "history")
 	for _, name := range []string{"api", "job"} {
 		control.Apply(t, service(ns, name, "needs: nothing"))
-		control.Kubectl(t, "rollout", "status", "deployment/"+name, "-n", ns, "--timeout=60s")
+		control.Kubectl(t, "rollout", "status", "deployment/"+name, "-n", ns, "--timeout=180s")
 	}
 	begin := snapshot(t, ns)
 	succeed(t, "-n", ns, "--rule", "env-secret", "--fix", "--yes", "--confidence=review", "--settle=0s")
@@ -144,7 +144,7 @@ func TestHistoryInTheTerminal(t *testing.T) {
 	}
 
 	control.Apply(t, service(ns, "web", "needs: root"))
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")
 	if r := harden(t, "-n", ns, "--rule", "pss-run-as-non-root", "--fix", "--yes", "--confidence=review", "--settle=0s", "--on-failure=continue"); r.status != 3 {
 		t.Fatalf("status %d\n%s%s", r.status, r.stdout, r.stderr)
 	}

@@ -37,7 +37,7 @@ spec:
   schedule: "0 3 * * *"
   jobTemplate: {spec: {template: {spec: {restartPolicy: OnFailure, containers: [{name: backup, image: "registry.example.com/backup:1"}]}}}}
 `)
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")
 	return ns, []string{"-n", ns, "--category=podsecurity", "--fix", "--yes", "--confidence=review", "--canary"}
 }
 
@@ -109,7 +109,7 @@ func TestTrialsEnd(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(30 * time.Second); !strings.Contains(copies(t, ns), "pod/"); time.Sleep(100 * time.Millisecond) {
+			for deadline := time.Now().Add(3 * time.Minute); !strings.Contains(copies(t, ns), "pod/"); time.Sleep(100 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					_ = cmd.Process.Kill()
 					t.Fatalf("no copy was started:\n%s", out.String())

@@ -32,7 +32,7 @@ func TestRolledBack(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	ns := namespace(t, "broken-fix")
 	control.Apply(t, service(ns, "web", "needs: root"))
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")
 	begin := snapshot(t, ns)
 	r := harden(t, "-n", ns, "--fix", "--yes", "--confidence=review", "--settle=0s")
 	if r.status != 5 {
@@ -49,7 +49,7 @@ func TestRolledBack(t *testing.T) {
 
 	// With what works made all the same, that stays, and is undone by name.
 	control.Apply(t, service(ns, "api", "needs: nothing"))
-	control.Kubectl(t, "rollout", "status", "deployment/api", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/api", "-n", ns, "--timeout=180s")
 	begin = snapshot(t, ns)
 	r = harden(t, "-n", ns, "--fix", "--yes", "--confidence=review", "--settle=0s", "--on-failure=continue")
 	if r.status != 3 || !strings.Contains(r.stdout, "deployment.apps/api in "+ns+" patched") {
@@ -71,7 +71,7 @@ func TestUndoLeavesOthersWork(t *testing.T) {
 	ns := namespace(t, "undo-part")
 	for _, name := range []string{"web", "api"} {
 		control.Apply(t, service(ns, name, "needs: nothing"))
-		control.Kubectl(t, "rollout", "status", "deployment/"+name, "-n", ns, "--timeout=60s")
+		control.Kubectl(t, "rollout", "status", "deployment/"+name, "-n", ns, "--timeout=180s")
 	}
 	succeed(t, "-n", ns, "--rule", "env-secret,pss-allow-privilege-escalation", "--fix", "--yes", "--confidence=review", "--settle=0s")
 

@@ -127,6 +127,9 @@ func zooFix(t *testing.T, node *cluster.Node, args ...string) string {
 	if err := cmd.Run(); err != nil {
 		t.Errorf("%q: %v\n%s", args, err, out.String())
 	}
+	if logged := regexp.MustCompile(`(?m)^[EWI]\d{4} .*`).FindString(out.String()); logged != "" {
+		t.Errorf("%q: what a library logs is seen: %s", args, logged)
+	}
 	return out.String()
 }
 
@@ -136,7 +139,7 @@ func check(t *testing.T, node *cluster.Node, asker string, list []*survivor, how
 	var group sync.WaitGroup
 	for _, s := range list {
 		group.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			s.running = s.Check(ctx, node, asker)
 		})

@@ -33,7 +33,7 @@ func TestPlacementIsTheControllers(t *testing.T) {
 	c := cluster.Start(t, cluster.WithNodes(0))
 	random := rand.New(rand.NewPCG(3, 5))
 	c.Apply(t, randomNodeList(random))
-	c.Kubectl(t, "wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
+	c.Kubectl(t, "wait", "--for=condition=Ready", "node", "--all", "--timeout=180s")
 	c.Kubectl(t, "create", "namespace", "random")
 	agents := fixes.NewInventory()
 	agents.Logs = policies["forward"]

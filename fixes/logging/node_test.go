@@ -88,15 +88,15 @@ spec: {containers: [{name: w, image: "writer:1", securityContext: {runAsUser: 10
 		objects = append(objects, obj)
 	}
 	apply(t, n.Cluster, objects)
-	n.Kubectl(t, "wait", "--for=condition=Ready", "pod/root", "-n", "shop", "--timeout=60s")
-	n.Kubectl(t, "rollout", "status", "-n", agentNamespace, "daemonset/"+agentName, "--timeout=90s")
+	n.Kubectl(t, "wait", "--for=condition=Ready", "pod/root", "-n", "shop", "--timeout=180s")
+	n.Kubectl(t, "rollout", "status", "-n", agentNamespace, "daemonset/"+agentName, "--timeout=180s")
 
 	want := []string{
 		"write /buffers/output/x true", "write /tmp/x true", "write /x false", "write /var/log/pods/x false", "write /etc/fluentd/x false",
 		`user 10001 group 0 conf true args ["fluentd" "--no-supervisor" "-c" "/etc/fluentd/fluent.conf"]`,
 		"CapEff:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2",
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(3 * time.Minute)
 	for {
 		said := n.Kubectl(t, "logs", "-n", agentNamespace, "daemonset/"+agentName, "--tail=40")
 		blocks := strings.Split(said, "end\n")

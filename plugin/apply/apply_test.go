@@ -100,7 +100,7 @@ spec:
         image: example.com/web:1
         env: [{name: DB_PASSWORD, value: `+password+`}]
 `)
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=180s")
 	return namespace, scan(t, namespace)
 }
 
@@ -354,7 +354,7 @@ spec: {policyName: `+policy+`, validationActions: [Deny]}
 // a namespace's Deployments.
 func enforced(t *testing.T, namespace string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		_, stderr, err := control.KubectlErr("annotate", "deployment/web", "-n", namespace, "probe=x", "--overwrite")
 		if err != nil && strings.Contains(stderr, "never with") {
 			return
@@ -373,7 +373,7 @@ kind: ResourceQuota
 metadata: {name: full, namespace: `+namespace+`}
 spec: {hard: {pods: "1"}}
 `)
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		if used := control.Kubectl(t, "get", "quota", "full", "-n", namespace, "-o", "jsonpath={.status.used.pods}"); used == "1" {
 			break
 		}

@@ -32,7 +32,7 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: "example.com/web:1", envFrom: [{configMapRef: {name: app}}]}]}
 `)
-			control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+			control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=180s")
 			result, err := source.Scan(t.Context(), &source.Cluster{Client: api, Namespace: namespace}, nil, secrets.Rules(), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -30,7 +30,7 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: example.com/web:1, securityContext: `+security+`}]}
 `)
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")
 	result, err := source.Scan(t.Context(), &source.Cluster{Client: api, Namespace: ns}, nil, rules, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestLevelAfterThePlan(t *testing.T) {
 		t.Fatalf("enforced: %q", got)
 	}
 	control.Kubectl(t, "delete", "pods", "-n", ns, "--all")
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")
 	if refusals := control.Kubectl(t, "get", "events", "-n", ns, "--field-selector=reason=FailedCreate", "-o", "name"); refusals != "" {
 		t.Errorf("pods were refused: %s", refusals)
 	}

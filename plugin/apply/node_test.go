@@ -83,7 +83,7 @@ spec:
       containers:
       - {name: web, image: "needy:1", imagePullPolicy: IfNotPresent, securityContext: {allowPrivilegeEscalation: true}}
 `)
-			node.Kubectl(t, "rollout", "status", "deployment/web", "-n", c.name, "--timeout=90s")
+			node.Kubectl(t, "rollout", "status", "deployment/web", "-n", c.name, "--timeout=180s")
 			ref := fixes.Ref{Kind: fixes.KindDeployment, Namespace: c.name, Name: "web"}
 			before, err := onNode.Get(t.Context(), ref)
 			if err != nil {
@@ -105,7 +105,7 @@ spec:
 			if !strings.Contains(strings.ToLower(out.Detail), strings.ToLower(c.why)) {
 				t.Errorf("the reason is not told: %s", out.Detail)
 			}
-			node.Kubectl(t, "rollout", "status", "deployment/web", "-n", c.name, "--timeout=60s")
+			node.Kubectl(t, "rollout", "status", "deployment/web", "-n", c.name, "--timeout=180s")
 			spec := node.Kubectl(t, "get", "deployment/web", "-n", c.name, "-o", "jsonpath={.spec.template.spec.containers[0].securityContext}")
 			if spec != `{"allowPrivilegeEscalation":true}` {
 				t.Errorf("the security context is %s", spec)

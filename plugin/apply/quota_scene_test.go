@@ -37,7 +37,7 @@ type pods struct{ used, hard int64 }
 func counted(t *testing.T, namespace string) pods {
 	t.Helper()
 	var p pods
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		text := control.Kubectl(t, "get", "resourcequota", "namespace-quota", "-n", namespace, "-o", "jsonpath={.status.used.pods} {.status.hard.pods}")
 		if _, err := fmt.Sscan(text, &p.used, &p.hard); err == nil {
 			return p

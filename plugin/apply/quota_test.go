@@ -292,7 +292,7 @@ func survive(t *testing.T, inv *fixes.Inventory, from string) (s survival) {
 	if err := create(t, bomb); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(time.Minute); len(refusals(t, namespace)) == 0; time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); len(refusals(t, namespace)) == 0; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("nothing stops a fork bomb")
 		}

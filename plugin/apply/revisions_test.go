@@ -27,9 +27,9 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: "example.com/web:2"}]}
 `)
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=180s")
 	var plan *fixes.Plan
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		result, err := source.Scan(t.Context(), &source.Cluster{Client: api, Namespace: namespace}, nil, secrets.Rules(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ spec:
 		t.Fatal(err, got.states())
 	}
 	// What it owns goes first; then the garbage collector lets it go.
-	for deadline := time.Now().Add(30 * time.Second); slices.Contains(sets(t, namespace), before[0]); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); slices.Contains(sets(t, namespace), before[0]); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s is there still", before[0])
 		}

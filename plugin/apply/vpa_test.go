@@ -48,8 +48,8 @@ func TestVerticalAutoscaler(t *testing.T) {
 	t.Cleanup(func() {
 		control.Kubectl(t, "delete", "crd", "verticalpodautoscalers.autoscaling.k8s.io", "--wait=false")
 	})
-	control.Kubectl(t, "wait", "crd/verticalpodautoscalers.autoscaling.k8s.io", "--for=condition=Established", "--timeout=60s")
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	control.Kubectl(t, "wait", "crd/verticalpodautoscalers.autoscaling.k8s.io", "--for=condition=Established", "--timeout=180s")
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		if _, stderr, err := control.KubectlErr("get", "verticalpodautoscalers", "-A"); err == nil {
 			break
 		} else if time.Now().After(end) {

@@ -196,7 +196,7 @@ kind: Service
 metadata: {name: secret-peer, namespace: look}
 spec: {selector: {app: server}, ports: [{port: 80, targetPort: 8080}]}
 `)
-	node.Kubectl(t, "wait", "--for=condition=Ready", "pod", "--all", "-n", "look", "--timeout=90s")
+	node.Kubectl(t, "wait", "--for=condition=Ready", "pod", "--all", "-n", "look", "--timeout=180s")
 	config, err := clientcmd.BuildConfigFromFlags("", node.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ spec: {selector: {app: server}, ports: [{port: 80, targetPort: 8080}]}
 	var got []string
 	var fact *fixes.Flows
 	var inv *fixes.Inventory
-	for deadline := time.Now().Add(60 * time.Second); !slices.Equal(got, want) && time.Now().Before(deadline); time.Sleep(time.Second) {
+	for deadline := time.Now().Add(3 * time.Minute); !slices.Equal(got, want) && time.Now().Before(deadline); time.Sleep(time.Second) {
 		inv = fixes.NewInventory()
 		inv.Live = true
 		for _, kind := range []fixes.Kind{fixes.KindPod, fixes.KindService} {

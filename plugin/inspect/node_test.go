@@ -169,7 +169,7 @@ func TestLookOnNode(t *testing.T) {
 	loadImages(t, node)
 	node.Kubectl(t, "create", "namespace", "look")
 	node.Apply(t, pods)
-	node.Kubectl(t, "wait", "--for=condition=Ready", "pod", "--all", "-n", "look", "--timeout=90s")
+	node.Kubectl(t, "wait", "--for=condition=Ready", "pod", "--all", "-n", "look", "--timeout=180s")
 	config, err := clientcmd.BuildConfigFromFlags("", node.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ spec:
   insecureSkipTLSVerify: true
   service: {name: metrics-server, namespace: kube-system, port: `+port+`}
 `)
-	control.Kubectl(t, "wait", "apiservice/v1beta1.metrics.k8s.io", "--for=condition=Available", "--timeout=60s")
+	control.Kubectl(t, "wait", "apiservice/v1beta1.metrics.k8s.io", "--for=condition=Available", "--timeout=180s")
 	return s
 }
 
@@ -141,7 +141,7 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: app, image: example.com/web:1}]}
 `)
-	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", "shop", "--timeout=60s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", "shop", "--timeout=180s")
 	pods := strings.Fields(control.Kubectl(t, "get", "pods", "-n", "shop", "-o", "jsonpath={.items[*].metadata.name}"))
 	served.pods.Store(metricsOf(pods, "210m", "300m", "90m"))
 
@@ -190,7 +190,7 @@ spec:
 		}
 	}
 	control.Kubectl(t, "delete", "service", "metrics-server", "-n", "kube-system")
-	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		facts, skips := load(t, metrics.Pods{API: api})
 		if len(facts) == 0 && len(skips) == 1 && skips[0].Reason == "the metrics server is not available" {
 			break

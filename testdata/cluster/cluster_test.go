@@ -35,7 +35,7 @@ func TestControlPlane(t *testing.T) {
 	t.Run("deployment becomes available", func(t *testing.T) {
 		start := time.Now()
 		c.Apply(t, web)
-		c.Kubectl(t, "rollout", "status", "deployment/web", "--timeout=60s")
+		c.Kubectl(t, "rollout", "status", "deployment/web", "--timeout=180s")
 		t.Logf("rolled out in %s", time.Since(start).Round(10*time.Millisecond))
 		if got := c.Kubectl(t, "get", "deployment", "web", "-o", "jsonpath={.status.availableReplicas}"); got != "3" {
 			t.Errorf("available replicas: %q, want 3", got)
@@ -102,13 +102,13 @@ func TestStages(t *testing.T) {
 	c := cluster.Start(t, cluster.WithNodes(1),
 		cluster.WithStages(cluster.CrashLoop("test", "crashes"), cluster.ImageIDs(map[string]string{"nginx:1.29": id})))
 	c.Apply(t, web)
-	c.Kubectl(t, "rollout", "status", "deployment/web", "--timeout=60s")
+	c.Kubectl(t, "rollout", "status", "deployment/web", "--timeout=180s")
 	if got := c.Kubectl(t, "get", "pods", "-o", "jsonpath={.items[0].status.containerStatuses[0].imageID}"); got != id {
 		t.Errorf("image ID %q, want %q", got, id)
 	}
 	c.Kubectl(t, "patch", "deployment", "web", "-p",
 		`{"spec": {"progressDeadlineSeconds": 1, "template": {"metadata": {"labels": {"test": "crashes"}}}}}`)
-	_, stderr, err := c.KubectlErr("rollout", "status", "deployment/web", "--timeout=60s")
+	_, stderr, err := c.KubectlErr("rollout", "status", "deployment/web", "--timeout=180s")
 	if err == nil || !strings.Contains(stderr, "exceeded its progress deadline") {
 		t.Errorf("error %v, stderr %q", err, stderr)
 	}
@@ -160,5 +160,5 @@ func TestAPIServerCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Kubectl(t, "create", "deployment", "web", "-n", "crash", "--image=example.com/web:1")
-	c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "crash", "--timeout=60s")
+	c.Kubectl(t, "rollout", "status", "deployment/web", "-n", "crash", "--timeout=180s")
 }

@@ -107,7 +107,7 @@ func runServer(t *testing.T, n *cluster.Node) (digest string) {
 	t.Helper()
 	digest = n.LoadProgram(t, "server:1", program, cluster.ImageConfig{User: "65532"})
 	n.Apply(t, served)
-	n.Kubectl(t, "wait", "--for=condition=Ready", "pod/server", "pod/client", "--timeout=60s")
+	n.Kubectl(t, "wait", "--for=condition=Ready", "pod/server", "pod/client", "--timeout=180s")
 	return digest
 }
 
@@ -133,7 +133,7 @@ func TestPodsOnNode(t *testing.T) {
 	})
 	t.Run("image can be named by digest", func(t *testing.T) {
 		n.Kubectl(t, "run", "pinned", "--image=server@"+digest)
-		n.Kubectl(t, "wait", "--for=condition=Ready", "pod/pinned", "--timeout=60s")
+		n.Kubectl(t, "wait", "--for=condition=Ready", "pod/pinned", "--timeout=180s")
 	})
 	t.Run("Service answers by name", func(t *testing.T) {
 		got := n.Exec(t, "default", "client", "client", "/program", "get", "http://server.default.svc.cluster.local")
@@ -162,7 +162,7 @@ func TestPodsOnNode(t *testing.T) {
 	})
 	t.Run("NetworkPolicy holds", func(t *testing.T) {
 		n.Apply(t, denied)
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(3 * time.Minute)
 		for {
 			_, _, err := n.KubectlErr("exec", "client", "--", "/program", "get", "http://server.default.svc.cluster.local")
 			if err != nil {
@@ -191,6 +191,6 @@ spec:
   - {name: root, image: "root:1", securityContext: {runAsNonRoot: true}}
 `)
 		const refused = "jsonpath={.status.containerStatuses[0].state.waiting.reason}=CreateContainerConfigError"
-		n.Kubectl(t, "wait", "--for="+refused, "pod/root", "--timeout=60s")
+		n.Kubectl(t, "wait", "--for="+refused, "pod/root", "--timeout=180s")
 	})
 }

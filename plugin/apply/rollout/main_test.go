@@ -162,7 +162,7 @@ func read(t *testing.T, ref fixes.Ref) fixes.Object {
 func eventually(t *testing.T, what string, done func() error) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err = done(); err == nil {
 			return
 		}
