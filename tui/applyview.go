@@ -257,8 +257,8 @@ func (a *app) applyWhole(w int) []string {
 			out = append(out, style.Render(fmt.Sprintf("%s %d %s", mark, n, v.word(states[i]))))
 		}
 	}
-	if v.counts.wrong() > 0 {
-		out = append(out, "", a.styles.faint.Render("n goes to what went wrong."))
+	if hint := a.does("nextWrong", "goes to what went wrong."); v.counts.wrong() > 0 && hint != "" {
+		out = append(out, "", a.styles.faint.Render(hint))
 	}
 	return out
 }
