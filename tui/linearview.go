@@ -33,7 +33,7 @@ func (l *linear) write(lines ...string) {
 			continue
 		}
 		l.empty = line == ""
-		if _, err := io.WriteString(l.out, line+"\n"); err != nil && l.err == nil {
+		if _, err := io.WriteString(l.out, contain(line)+"\n"); err != nil && l.err == nil {
 			l.err = err
 		}
 	}
