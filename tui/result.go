@@ -53,7 +53,7 @@ func (a *app) sumUp() result {
 			r.text += fmt.Sprintf(", and %d more", wrong-1)
 		}
 	case v.err != nil:
-		r.text = r.word + ": " + fixes.Clean(firstLine(v.err.Error()))
+		r.text = r.word + ": " + inWords(v.err)
 	default:
 		r.text = r.word + ": " + strings.Join(v.counted(), ", ")
 	}
