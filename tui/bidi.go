@@ -22,6 +22,9 @@ import (
 // fixes.Clean writes as escapes.
 const leftToRight = "\u200e"
 
+// joiners may stand between the letters of a name or a sentence, one at a time.
+const joiners = " -_."
+
 // contain keeps right-to-left letters of a line, which may have styles, from
 // moving what is around them.
 func contain(line string) string {
@@ -53,9 +56,7 @@ func contain(line string) string {
 			out = append(out, part...)
 			end, inside = len(out), false
 		default:
-			// One space or joining character between letters is within a name
-			// or a sentence.
-			if inside || !strings.Contains(" -_.", part) {
+			if inside || !strings.Contains(joiners, part) {
 				closeRun()
 			}
 			inside = end >= 0
