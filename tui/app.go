@@ -318,7 +318,11 @@ func (a *app) measure() {
 
 // View draws the screen.
 func (a *app) View() tea.View {
-	v := tea.NewView(strings.Join(a.lines(), "\n"))
+	lines := a.lines()
+	for i := range lines {
+		lines[i] = contain(lines[i])
+	}
+	v := tea.NewView(strings.Join(lines, "\n"))
 	v.AltScreen = true
 	if a.mouse.on {
 		v.MouseMode = tea.MouseModeCellMotion

@@ -60,13 +60,14 @@ func (a *app) cannotApply() string {
 		return why
 	}
 	c := &a.plan.check
+	leave, _ := a.keys.key(planScreen, "leaveOut")
 	switch n := c.counts[refused]; {
 	case c.counts[stale] > 0:
-		return "objects have changed since the scan; r scans again"
+		return a.scansAgain("objects have changed since the scan")
 	case n == 1:
-		return "the server refuses 1 change; leave it out (space; n goes to it)"
+		return join(" ", "the server refuses 1 change; leave it out", inBrackets(join("; ", leave, a.does("nextRemark", "goes to it"))))
 	case n > 1:
-		return fmt.Sprintf("the server refuses %d changes; leave them out (space; X all)", n)
+		return join(" ", fmt.Sprintf("the server refuses %d changes; leave them out", n), inBrackets(join("; ", leave, a.does("leaveOutRefused", "all"))))
 	}
 	return ""
 }
@@ -112,7 +113,7 @@ func (a *app) askedText() []string {
 	case c.counts[accepted]+n < len(c.answers):
 		return []string{"", "The server could not be asked about all of it. The apply asks again before it writes."}
 	case n > 0:
-		return []string{"", a.styles.warn.Render("The server warns of " + plural(n, "change") + "; n goes to them.")}
+		return []string{"", a.styles.warn.Render(join("; ", "The server warns of "+plural(n, "change"), a.does("nextRemark", "goes to them")) + ".")}
 	}
 	return nil
 }
@@ -221,9 +222,9 @@ func applyKeys() []binding {
 			}},
 		{action: "apply.stop", keys: []string{"s"}, short: "stop", help: "stop, after the wave under way or at once", group: toAct, asks: "y x",
 			off: (*app).cannotStop, run: do((*app).askStop)},
-		{action: "apply.back", keys: []string{"esc"}, short: "findings", help: "back to the findings; a comes here again", group: toMove,
+		{action: "apply.back", keys: []string{"esc"}, short: "findings", help: "back to the findings; {lastApply} comes here again", group: toMove,
 			off: func(a *app) string {
-				return when(a.apply.running && !a.inDetail, "the plan is being "+a.apply.doing()+"; s stops it")
+				return when(a.apply.running && !a.inDetail, join("; ", "the plan is being "+a.apply.doing(), a.does("stop", "stops it")))
 			},
 			run: do((*app).leaveApply)},
 		historyKey(),
@@ -245,7 +246,7 @@ func (a *app) leaveApply() {
 	}
 	a.screen = findingsScreen
 	if a.applied && !a.following() {
-		a.say(warn, "these findings are from before the apply; r scans again")
+		a.say(warn, a.scansAgain("these findings are from before the apply"))
 	}
 }
 
@@ -259,5 +260,5 @@ func (a *app) nextWrong() {
 func (a *app) returnToApply() { a.screen, a.inDetail = applyScreen, false }
 
 func (a *app) nothingApplied() string {
-	return when(a.apply.number == 0, "nothing was applied yet: p makes the plan, to apply it")
+	return when(a.apply.number == 0, join(": ", "nothing was applied yet", a.does("plan", "makes the plan, to apply it")))
 }

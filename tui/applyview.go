@@ -246,8 +246,8 @@ func (a *app) applyWhole(w int) []string {
 	var out []string
 	if !v.running {
 		out = append(out, wrap(a.tone(v.result.tone, v.result.text), w)...)
-		if v.err != nil {
-			out = append(out, a.said(fixes.CleanLines(v.err.Error()), 0, a.styles.plain, w)...)
+		if v.err != nil && !strings.HasSuffix(v.result.text, saidOf(v.err)) { // it says more
+			out = append(out, a.said(saidOf(v.err), 0, a.styles.plain, w)...)
 		}
 		out = append(out, "")
 	}
@@ -257,8 +257,8 @@ func (a *app) applyWhole(w int) []string {
 			out = append(out, style.Render(fmt.Sprintf("%s %d %s", mark, n, v.word(states[i]))))
 		}
 	}
-	if v.counts.wrong() > 0 {
-		out = append(out, "", a.styles.faint.Render("n goes to what went wrong."))
+	if hint := a.does("nextWrong", "goes to what went wrong."); v.counts.wrong() > 0 && hint != "" {
+		out = append(out, "", a.styles.faint.Render(hint))
 	}
 	return out
 }

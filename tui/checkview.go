@@ -96,7 +96,7 @@ func (a *app) serverDetail(change, w int) []string {
 	mark, style := a.verdictMark(v)
 	text := map[verdict]string{
 		unasked: "asking " + a.glyphs.ellipsis, accepted: "accepts it", warned: "accepts it, with warnings", refused: "refuses it",
-		stale: "has another object by now: r scans again", unanswered: "did not answer",
+		stale: join(": ", "has another object by now", a.does("scan", "scans again")), unanswered: "did not answer",
 	}[v]
 	out := a.fact("server", style.Render(mark+" "+text), w)
 	in := 10 // below what the label says
@@ -179,8 +179,9 @@ func (a *app) serverWhole(w int) []string {
 		}
 		out = append(out, hang(style.Render(mark)+" ", text, w)...)
 	}
-	if c.counts[refused] > 0 {
-		out = append(out, wrap(a.styles.faint.Render("n goes to the next of them, space leaves one out, X all."), w)...)
+	hint := sentence(join(", ", a.does("nextRemark", "goes to the next of them"), a.does("leaveOut", "leaves one out"), a.does("leaveOutRefused", "all")))
+	if c.counts[refused] > 0 && hint != "" {
+		out = append(out, wrap(a.styles.faint.Render(hint), w)...)
 	}
 	return append(out, "")
 }

@@ -215,7 +215,7 @@ func (a *app) fixDetail(t *text, id int32, w int) {
 	}
 	title := "fix"
 	if n := len(it.f.Fixes); n > 1 {
-		title = fmt.Sprintf("fix %d of %d (f: next)", it.shown+1, n)
+		title = join(" ", fmt.Sprintf("fix %d of %d", it.shown+1, n), a.keyFor("nextFix", "next"))
 	}
 	state := ""
 	if staged, ok := a.dec.staged(id); ok {

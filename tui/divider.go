@@ -27,7 +27,7 @@ func (l *layout) fitShare(s screen, body int) {
 // noDivider says why there is nothing to move.
 func (a *app) noDivider() string {
 	return when(a.lay.arrange == single,
-		fmt.Sprintf("the panes share the screen from %d columns or %d lines on; tab goes to the other one", sideBySide, stacked))
+		join("; ", fmt.Sprintf("the panes share the screen from %d columns or %d lines on", sideBySide, stacked), a.does("pane", "goes to the other one")))
 }
 
 // moveDivider moves it by steps, to the right or down.

@@ -10,11 +10,11 @@ import (
 
 // cannotEdit says why there is no result to edit.
 func (a *app) cannotEdit() string {
-	if why := a.scan.notReady(); why != "" {
+	if why := a.notReady(); why != "" {
 		return why
 	}
 	if a.applied {
-		return "the cluster has changed since the scan; r scans again"
+		return a.scansAgain("the cluster has changed since the scan")
 	}
 	if a.screen == planScreen {
 		if why := a.cannotLeaveOut(); why != "" {
@@ -123,7 +123,7 @@ func (a *app) takeEdit(job *editJob, object fixes.Object) tea.Cmd {
 		a.say(warn, "the fixes that were edited are not staged any more: nothing is edited")
 		return nil
 	}
-	a.say(good, s.label+when(len(s.changes) > 0, " and staged its fix")+"; u undoes")
+	a.say(good, a.undoes(s.label+when(len(s.changes) > 0, " and staged its fix")))
 	if a.screen == planScreen {
 		return a.recompose()
 	}

@@ -24,7 +24,7 @@ func findingsKeys() []binding {
 			off: (*app).cannotUndoDecision, run: (*app).undo},
 		{action: "findings.redo", keys: []string{"ctrl+r"}, help: "redo it", group: toChoose,
 			off: (*app).cannotRedoDecision, run: (*app).redo},
-		{action: "findings.mark", keys: []string{"x"}, short: "mark", help: "mark the finding or those of the group; space, S, U, i and y then act on the marked", group: toChoose,
+		{action: "findings.mark", keys: []string{"x"}, short: "mark", help: "mark the finding or those of the group; {stage stageSafe unstageAll ignore copy} then act on the marked", group: toChoose,
 			off: (*app).noFindings, run: do((*app).mark)},
 		{action: "findings.markRange", keys: []string{"v"}, help: "mark a range: from here to where the cursor goes", group: toChoose,
 			off: (*app).noFindings, run: do((*app).markRange)},

@@ -146,13 +146,14 @@ func (a *app) verdict(at spot, c network.Cell) string {
 	case c.State == network.Cut && c.Unmet():
 		return "You cut it, and yet it stays open: another allowance, or a policy that is there already, lets it through."
 	}
+	hint := sentence(join(", ", a.does("confirm", "confirms it"), a.does("toggle", "cuts it")))
 	return [...]string{
 		network.None:     "Nothing that the policies of this namespace would see.",
 		network.Closed:   "Closed now, and it stays closed: nothing tells of it.",
 		network.Lost:     "Open now, cut by the plan: nothing tells of it.",
 		network.Open:     "Stays open, though nothing tells of it: it cannot be told from others that are kept.",
 		network.Blocked:  "Objects tell of it, and yet policies that are there already do not allow it.",
-		network.Guess:    "Kept by guess: nothing tells of a client. c confirms it, space cuts it.",
+		network.Guess:    join(" ", "Kept by guess: nothing tells of a client.", hint),
 		network.Inferred: "Kept: objects suggest it.",
 		network.Proven:   "Kept: an object names both ends.",
 		network.Seen:     "Kept: it was seen.",

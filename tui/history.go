@@ -282,5 +282,6 @@ func (a *app) mayDo(why string, verb runVerb, run int) string {
 	case a.session.WhyReadOnly != "":
 		return "no: " + a.session.WhyReadOnly
 	}
-	return join(", or ", map[runVerb]string{toUndo: "u", toResume: "r"}[verb], a.runCommand(verb, run))
+	key, _ := a.keys.key(historyScreen, string(verb))
+	return join(", or ", key, a.runCommand(verb, run))
 }

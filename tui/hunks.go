@@ -15,7 +15,7 @@ func diffKeys() []binding {
 		return func(a *app) tea.Cmd { f(a); return nil }
 	}
 	return []binding{
-		{action: "diff.next", keys: []string{"]"}, label: "] [", help: "to the next part of the change, the one before; space takes it out or in", group: toMove,
+		{action: "diff.next", keys: []string{"]"}, label: "] [", help: "to the next part of the change, the one before; {stage leaveOut} takes it out or in", group: toMove,
 			off: (*app).noHunk, run: do(func(a *app) { a.nextHunk(1) })},
 		{action: "diff.previous", keys: []string{"["}, off: (*app).noHunk, run: do(func(a *app) { a.nextHunk(-1) })},
 		{action: "diff.fold", keys: []string{"z"}, help: "fold or unfold what does not change", group: toLook, off: (*app).noDiff, run: do((*app).toggleFold)},
@@ -154,7 +154,7 @@ func (a *app) toggleHunk() {
 	}
 	a.dec.do(s)
 	a.recount()
-	a.say(good, s.label+"; u undoes")
+	a.say(good, a.undoes(s.label))
 }
 
 // brokenBy says why parts cannot be left out: what stays refers to an object
@@ -195,7 +195,7 @@ func (a *app) leaveOutHunk() tea.Cmd {
 	if a.dec.do(s) {
 		a.recount()
 		a.detail.hunk = -1
-		a.say(info, s.label+"; u undoes")
+		a.say(info, a.undoes(s.label))
 	} else {
 		a.say(warn, "nothing that is staged makes this part alone: it follows from the others")
 	}

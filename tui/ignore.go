@@ -93,7 +93,7 @@ func (a *app) cannotIgnore() string {
 	case a.ignored.writing:
 		return "the last change is still being written"
 	}
-	return a.scan.notReady()
+	return a.notReady()
 }
 
 func (a *app) cannotUndoDecision() string {
@@ -114,7 +114,7 @@ func (a *app) askIgnore() {
 	case len(targets) == 1:
 		a.askToEndIgnore(a.list.items[targets[0]].by)
 	default:
-		a.say(warn, "all of them are ignored; i on one ends that")
+		a.say(warn, join("; ", "all of them are ignored", a.does("ignore", "on one ends that")))
 	}
 }
 
@@ -126,7 +126,7 @@ func (a *app) askToEndIgnore(by *fixes.Ignore) {
 	}
 	text := []string{by.Selection() + ".", "Until " + by.Until() + ", by " + by.At + ": " + fixes.Clean(by.Reason), ""}
 	if by.Object != (fixes.Ref{}) {
-		text = append(text, "It is an annotation: take "+fixes.IgnoreAnnotation+" away there, and scan again (r).")
+		text = append(text, "It is an annotation: take "+fixes.IgnoreAnnotation+" away there, and scan again.")
 		if obj := a.scan.result.Inventory.Get(by.Object); a.session.Annotate != nil && obj != nil && obj.GetAnnotations()[fixes.IgnoreAnnotation] != "" {
 			text = append(text, "", "  "+fixes.Clean(a.session.Annotate(by.Object, nil)))
 		}
@@ -174,7 +174,7 @@ func (a *app) onIgnoreDone(msg ignoreDone) tea.Cmd {
 	}
 	if msg.scan != a.scan.number || a.scan.result == nil || msg.result == nil {
 		a.dec.past, a.dec.future = nil, nil // of another list of findings
-		a.say(good, "written to "+a.session.IgnoreFile+"; r scans again")
+		a.say(good, a.scansAgain("written to "+a.session.IgnoreFile))
 		return nil
 	}
 	before := len(a.scan.result.Suppressed)
@@ -203,9 +203,9 @@ func (a *app) afterIgnore(msg ignoreDone, more int) {
 		s := step{label: fmt.Sprintf("ignored %d", more), ignore: msg.act}
 		if msg.act.ends {
 			s.label = fmt.Sprintf("see %d again", -more)
-			a.say(good, plural(-more, "finding is", "findings are")+" seen again; u undoes")
+			a.say(good, a.undoes(plural(-more, "finding is", "findings are")+" seen again"))
 		} else {
-			a.say(good, fmt.Sprintf("ignored %d until %s, by %s; u undoes", more, msg.act.ignore.Until(), msg.act.ignore.At))
+			a.say(good, a.undoes(fmt.Sprintf("ignored %d until %s, by %s", more, msg.act.ignore.Until(), msg.act.ignore.At)))
 		}
 		for i := range msg.result.Suppressed {
 			if id, ok := a.list.print[msg.result.Suppressed[i].Fingerprint]; ok && a.dec.taken[id] > 0 {
@@ -223,7 +223,7 @@ func (a *app) toggleIgnored() {
 	a.list.refilter(&a.dec)
 	a.list.rebuild(&a.dec)
 	if a.ignored.shown {
-		a.say(info, fmt.Sprintf("%d ignored shown, faintly; I hides them", a.ignoredCount()))
+		a.say(info, join("; ", fmt.Sprintf("%d ignored shown, faintly", a.ignoredCount()), a.does("showIgnored", "hides them")))
 	}
 }
 
@@ -233,6 +233,6 @@ func (a *app) ignoreFacts(it *item, w int) []string {
 	if it.by == nil {
 		return out
 	}
-	out = append(out, a.fact("ignored", "until "+it.by.Until()+", by "+fixes.Clean(it.by.At)+" (i ends that)", w)...)
+	out = append(out, a.fact("ignored", join(" ", "until "+it.by.Until()+", by "+fixes.Clean(it.by.At), inBrackets(a.does("ignore", "ends that"))), w)...)
 	return append(out, a.fact("reason", fixes.Clean(it.by.Reason), w)...)
 }

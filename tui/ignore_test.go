@@ -95,6 +95,13 @@ func TestIgnoreOne(t *testing.T) {
 	d.press("u").has("0 staged") // the step before
 }
 
+// TestIgnoreOnASmallScreen demands that the keys of the form are all told of.
+func TestIgnoreOnASmallScreen(t *testing.T) {
+	s, _ := ignoring(t)
+	d := scanned(t, s, 40, 12).press("=", "j").on("env[1]").press("i").has("because", "until", "written", "enter ignore", "esc go back")
+	d.press("enter").has("A reason is needed", "enter ignore", "esc go back")
+}
+
 func TestIgnoreAGroup(t *testing.T) {
 	s, file := ignoring(t)
 	d := scanned(t, s, 120, 40).on("env-secret").press("i").has("these 3 findings", "env-secret everywhere").hasNot("in namespace", "in Deployment")

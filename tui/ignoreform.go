@@ -218,5 +218,9 @@ func (f *ignoreForm) box(a *app, w, h int) []string {
 		verb = "copy the command"
 	}
 	hints := []string{a.hint("enter", verb), a.hint("up/down", "field"), a.hint("left/right", "choose"), a.hint("esc", "go back")}
-	return a.frameBox("Ignore", append(lines, inLines(hints, inner)...), inner, h)
+	lines = append(lines, inLines(hints, inner)...)
+	if len(lines) > h-2 { // the keys matter more than room between the fields
+		lines = slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+	}
+	return a.frameBox("Ignore", lines, inner, h)
 }

@@ -76,6 +76,11 @@ func newKeyMap(configured map[string][]string) keyMap {
 			}
 		}
 	}
+	for s, list := range m {
+		for i := range list {
+			list[i].help = m.expand(s, list[i].help)
+		}
+	}
 	return m
 }
 

@@ -2,7 +2,6 @@ package tui
 
 import (
 	"slices"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -54,13 +53,18 @@ func (a *app) press(key string) tea.Cmd {
 		if !slices.Contains(list[i].keys, key) {
 			continue
 		}
-		if why := list[i].disabled(a); why != "" {
-			a.say(warn, why)
-			return nil
-		}
-		return list[i].run(a)
+		return a.perform(&list[i])
 	}
 	return nil
+}
+
+// perform does what a binding is for, or says why not.
+func (a *app) perform(b *binding) tea.Cmd {
+	if why := b.disabled(a); why != "" {
+		a.say(warn, why)
+		return nil
+	}
+	return b.run(a)
 }
 
 // footer draws the line of keys, those that do nothing now faintly. A notice
@@ -75,8 +79,10 @@ func (a *app) footer() string {
 	}
 	var hints []string
 	used := 1
-	last := a.hint("?", "help")
-	sep := "  "
+	last, sep := "", "  "
+	if key, _ := a.keys.key(a.screen, "help"); key != "" {
+		last = a.hint(key, "help")
+	}
 	for i := range a.keys[a.screen] {
 		b := &a.keys[a.screen][i]
 		if b.short == "" || b.name() == "" {
@@ -92,7 +98,7 @@ func (a *app) footer() string {
 		used += ansi.StringWidth(h) + len(sep)
 		hints = append(hints, h)
 	}
-	return " " + strings.Join(append(hints, last), sep)
+	return " " + join(sep, append(hints, last)...)
 }
 
 func (a *app) hint(key, word string) string {

@@ -177,7 +177,7 @@ func (l *linear) take(line string) {
 // alone open them.
 func (l *linear) command(line string) {
 	name, rest, _ := strings.Cut(line, " ")
-	if text, ok := strings.CutPrefix(line, "/"); ok || strings.EqualFold(name, "filter") && l.screen == findingsScreen {
+	if text, ok := strings.CutPrefix(line, "/"); l.screen == findingsScreen && (ok || strings.EqualFold(name, "filter")) {
 		if !ok {
 			text = rest
 		}
@@ -203,7 +203,7 @@ func (l *linear) command(line string) {
 		return
 	}
 	if len(numbers) == 0 {
-		l.pressKey(b.keys[0])
+		l.perform(b)
 		if b.group == toMove {
 			l.writeDetails()
 		}
@@ -212,12 +212,12 @@ func (l *linear) command(line string) {
 		if !l.point(n) {
 			return
 		}
-		l.pressKey(b.keys[0])
+		l.perform(b)
 	}
 }
 
-func (l *linear) pressKey(key string) {
-	l.do(l.press(key))
+func (l *linear) perform(b *binding) {
+	l.do(l.app.perform(b))
 	l.send(nil) // measures, and looks up what is wanted now
 }
 
@@ -244,17 +244,18 @@ func firstWord(s string) string {
 
 // linear reports whether a key does something where there is no screen.
 func (b *binding) linear() bool {
-	for _, onScreen := range []string{"?", "<", ">", "M", "ctrl+c"} {
-		if slices.Contains(b.keys, onScreen) {
-			return false
-		}
+	switch verbOf(b.action) {
+	case "help", "narrower", "wider", "mouse", "interrupt":
+		return false
+	case "nextRemark", "nextWrong", "nextGuess":
+		return true
 	}
-	return b.group != toMove || slices.Contains(b.keys, "n")
+	return b.group != toMove
 }
 
 // setFilter replaces the filter as if it was typed.
 func (l *linear) setFilter(text string) {
-	l.pressKey("/")
+	l.startFilter()
 	l.send(tea.KeyPressMsg{Code: 'u', Mod: tea.ModCtrl})
 	l.send(tea.PasteMsg{Content: text})
 	l.send(tea.KeyPressMsg{Code: tea.KeyEnter})

@@ -33,7 +33,7 @@ func (l *linear) write(lines ...string) {
 			continue
 		}
 		l.empty = line == ""
-		if _, err := io.WriteString(l.out, line+"\n"); err != nil && l.err == nil {
+		if _, err := io.WriteString(l.out, contain(line)+"\n"); err != nil && l.err == nil {
 			l.err = err
 		}
 	}
@@ -174,7 +174,7 @@ func (l *linear) writeHelp() {
 			name = ""
 		}
 		why := b.disabled(l.app)
-		l.write(join(" or ", name, b.keys[0]) + ": " + b.help + when(why != "", " (not now: "+why+")"))
+		l.write(join(" or ", append([]string{name}, b.keys[:min(len(b.keys), 1)]...)...) + ": " + b.help + when(why != "", " (not now: "+why+")"))
 	}
 }
 
@@ -373,6 +373,11 @@ func (l *linear) goBack() {
 		l.group, l.told.list = noGroup, false
 		return
 	}
-	l.pressKey("esc")
+	for i := range l.keys[l.screen] {
+		if b := &l.keys[l.screen][i]; verbOf(b.action) == "back" {
+			l.perform(b)
+			break
+		}
+	}
 	l.told.list = false
 }

@@ -40,13 +40,13 @@ func (a *app) emptyList() []string {
 	case a.down() != "":
 		text = wrap(a.down()+".", w)
 	case a.scan.err != nil:
-		text = append(wrap("The scan failed: "+fixes.CleanLines(a.scan.err.Error()), w), "", "r scans again.")
+		text = append(wrap("The scan failed: "+fixes.CleanLines(a.scan.err.Error()), w), "", sentence(a.does("scan", "scans again")))
 	case a.scan.running && len(a.list.order) == 0:
 		text = wrap("Looking for what can be hardened. Findings appear as they come.", w)
 	case a.list.filter.on():
-		text = wrap("Nothing matches the filter. esc ends it.", w)
+		text = wrap(join(" ", "Nothing matches the filter.", sentence(a.does("back", "ends it"))), w)
 	case a.ignoredCount() > 0:
-		text = wrap("Nothing found but what is ignored: I shows it.", w)
+		text = wrap(join(": ", "Nothing found but what is ignored", a.does("showIgnored", "shows it"))+".", w)
 	default:
 		text = wrap("Nothing found: every rule that could look is content.", w)
 	}

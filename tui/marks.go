@@ -202,7 +202,7 @@ func (a *app) markRange() {
 	l.marks.settle(l)
 	l.marks.anchor, _ = l.current()
 	l.marks.ranging, l.marks.from = true, l.scroll.cursor
-	a.say(info, "a range from here to the cursor; v or x ends it, esc drops it")
+	a.say(info, join("; ", "a range from here to the cursor", join(", ", a.does("markRange", "ends it"), a.does("back", "drops it"))))
 }
 
 // markAll marks all that the filter leaves, or none.

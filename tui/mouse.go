@@ -19,7 +19,7 @@ const wheelLines = 3
 func (a *app) toggleMouse() {
 	a.mouse = mouse{on: !a.mouse.on}
 	if a.mouse.on {
-		a.say(info, "mouse on: click, wheel, drag the divider; M turns it off, to select text")
+		a.say(info, join("; ", "mouse on: click, wheel, drag the divider", a.does("mouse", "turns it off, to select text")))
 	} else {
 		a.say(info, "mouse off: the terminal selects text")
 	}

@@ -55,7 +55,7 @@ func networkKey(short string) binding {
 }
 
 func (a *app) cannotNetwork() string {
-	if why := a.scan.notReady(); why != "" {
+	if why := a.notReady(); why != "" {
 		return why
 	}
 	return when(!network.Looked(a.scan.result), "the rule "+network.RuleNoDefaultDeny+" was not asked for")

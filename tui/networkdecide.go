@@ -3,7 +3,6 @@
 package tui
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -25,7 +24,7 @@ func (a *app) cannotDecide() string {
 	case !ok:
 		return "no connection is listed"
 	case a.applied && !a.following():
-		return "the cluster has changed since the scan; r scans again"
+		return a.scansAgain("the cluster has changed since the scan")
 	case n.grid.Clients[at.row].Others > 0:
 		return "these are many workloads: --keep NAMESPACE/NAME:" + n.grid.serverNames[at.col] + " names one of them"
 	case n.grid.Cell(at.row, at.col).State == network.None:
@@ -44,7 +43,7 @@ func (a *app) toggleCell() {
 		n.pending = map[spot]bool{}
 	}
 	n.pending[at] = keep
-	a.say(good, fmt.Sprintf("%s %s; u undoes%s", map[bool]string{true: "keep", false: "cut"}[keep], n.grid.name(at, a.glyphs.arrow), a.notStaged()))
+	a.say(good, join("; ", a.undoes(map[bool]string{true: "keep ", false: "cut "}[keep]+n.grid.name(at, a.glyphs.arrow)), a.notStaged()))
 }
 
 func (a *app) cannotConfirm() string {
@@ -60,13 +59,13 @@ func (a *app) confirmCell() {
 	n := &a.net
 	at, _ := n.at()
 	a.decideConnections(n.view.Confirm(n.decisions, n.grid.Grid, at.row, at.col))
-	a.say(good, "keep "+n.grid.name(at, a.glyphs.arrow)+"; u undoes"+a.notStaged())
+	a.say(good, join("; ", a.undoes("keep "+n.grid.name(at, a.glyphs.arrow)), a.notStaged()))
 }
 
 // notStaged says that a decision has no part in the plan yet.
 func (a *app) notStaged() string {
 	id, ok := a.segmentItem()
-	return when(ok && a.dec.taken[id] == 0, fmt.Sprintf("; the fix of %s is not staged: s stages it", fixes.Clean(a.net.namespace)))
+	return when(ok && a.dec.taken[id] == 0, join(": ", "the fix of "+fixes.Clean(a.net.namespace)+" is not staged", a.does("stage", "stages it")))
 }
 
 func (a *app) decideConnections(list []fixes.Decision) {
@@ -142,7 +141,7 @@ func (a *app) cannotStageSegment() string {
 	case !listed:
 		return "its finding was not asked for, or is ignored"
 	case a.list.items[id].by != nil:
-		return "its finding is ignored; i among the findings ends that"
+		return join("; ", "its finding is ignored", a.does("ignore", "ends that"))
 	case a.list.items[id].f.Fix() == nil || a.list.items[id].f.Fix().Edit == nil:
 		return "its fix is made by hand: its steps are among the findings"
 	}
@@ -160,5 +159,5 @@ func (a *app) stageSegment() {
 		return
 	}
 	a.decide("staged the fix of "+name, []decision{a.dec.stage(id, 0)})
-	a.say(good, "staged the fix of "+name+": p shows the plan")
+	a.say(good, join(": ", "staged the fix of "+name, a.does("plan", "shows the plan")))
 }

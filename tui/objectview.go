@@ -34,7 +34,7 @@ func (a *app) noObject() string {
 		return a.cannotLeaveOut()
 	}
 	if a.scan.result == nil {
-		return a.scan.notReady()
+		return a.notReady()
 	}
 	_, ok := a.list.currentItem()
 	return when(!ok, "go to a finding first")

@@ -230,6 +230,12 @@ type help struct{ page pager }
 func newHelp(*app) *help { return &help{} }
 
 func (k *help) update(a *app, msg tea.Msg) tea.Cmd {
+	if press, ok := msg.(tea.KeyPressMsg); ok {
+		if key, _ := a.keys.key(a.screen, "help"); press.String() == key {
+			a.overlay = nil
+			return nil
+		}
+	}
 	m := message{page: k.page}
 	m.update(a, msg)
 	k.page = m.page

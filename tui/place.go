@@ -83,7 +83,7 @@ func (a *app) leaveContext(e entry) tea.Cmd {
 		text = append(text, fmt.Sprintf("%d of them in part or edited by hand: forgotten.", n))
 	}
 	if len(a.net.past) > 0 {
-		text = append(text, plural(len(a.net.decisions), "decision")+" about connections here: forgotten. y in the network copies the command line that has them.")
+		text = append(text, plural(len(a.net.decisions), "decision")+" about connections here: forgotten."+a.networkCopies())
 	}
 	move := func(a *app) tea.Cmd { return a.goTo(Place{Context: e.value}) }
 	if len(text) == 0 {

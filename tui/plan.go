@@ -39,16 +39,17 @@ func (p *planView) changes() []fixes.Change {
 
 // cannotPlan says why there is no plan to look at.
 func (a *app) cannotPlan() string {
-	if why := a.scan.notReady(); why != "" {
+	if why := a.notReady(); why != "" {
 		return why
 	}
 	if a.applied && !a.following() {
-		return "the cluster has changed since the scan; r scans again"
+		return a.scansAgain("the cluster has changed since the scan")
 	}
 	if a.net.behind() {
 		return "your decision is being worked in"
 	}
-	return when(a.dec.count == 0, "nothing is staged: space stages a fix, S all safe ones")
+	ways := join(", ", a.does("stage", "stages a fix"), when(a.screen == findingsScreen, a.does("stageSafe", "all safe ones")))
+	return when(a.dec.count == 0, join(": ", "nothing is staged", ways))
 }
 
 // openPlan goes to the plan screen and makes the plan.
@@ -330,7 +331,7 @@ func (a *app) leaveOutAll(changes []int, what string) tea.Cmd {
 	}
 	if a.dec.do(s) {
 		a.list.recount(&a.dec)
-		a.say(info, label+"; u undoes")
+		a.say(info, a.undoes(label))
 	}
 	return a.recompose()
 }

@@ -50,7 +50,8 @@ func (a *app) measurePlan() {
 
 func (a *app) planErrDetail(w int) []string {
 	out := wrap(a.styles.bad.Render("The staged fixes cannot be made together: ")+fixes.CleanLines(a.plan.err.Error()), w)
-	return append(out, append([]string{""}, wrap("esc goes back to the findings: unstage the fix that is named, then make the plan again.", w)...)...)
+	way := join(": ", a.does("back", "goes back to the findings"), "unstage the fix that is named, then make the plan again.")
+	return append(append(out, ""), wrap(way, w)...)
 }
 
 // changeDetail writes what the server says of a change, which findings it
@@ -71,7 +72,7 @@ func (a *app) changeDetail(i int, d planDiff, made bool, w int) text {
 	t.add(a.fact("not", when(len(open) > 0, rulesOf(open)+": a part is left out, or edited"), w)...)
 	t.add(a.fact("managed", managersOf([]fixes.Change{c}), w)...)
 	if a.dec.edited(c.Object) {
-		t.add(a.fact("edited", "by you: space in the list takes the object out, e edits it again", w)...)
+		t.add(a.fact("edited", join(": ", "by you", join(", ", a.does("leaveOut", "in the list takes the object out"), a.does("edit", "edits it again"))), w)...)
 	}
 	if len(c.Fixes) > 0 {
 		t.add("")

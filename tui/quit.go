@@ -64,11 +64,18 @@ func (a *app) beforeQuit() *confirm {
 		}
 		text += "."
 	case a.dec.count == 0 && a.shelved() == 0:
-		text += ": quitting forgets them. y in the network copies the command line that has them."
+		text += ": quitting forgets them." + a.networkCopies()
 	default:
 		text += ": quitting forgets " + it(n) + "."
 	}
 	return &confirm{title: "Quit?", text: []string{text}, answers: []reply{{"y", "quit", func(*app) tea.Cmd { return tea.Quit }}}}
+}
+
+// networkCopies tells how decisions about connections are kept as a command
+// line.
+func (a *app) networkCopies() string {
+	key, _ := a.keys.key(namespacesScreen, "copy")
+	return when(key != "", " "+key+" in the network copies the command line that has them.")
 }
 
 // it stands for one thing, or several.

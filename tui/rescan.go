@@ -21,11 +21,11 @@ func (a *app) cannotRescan() string {
 	_, ok := a.list.currentItem()
 	switch {
 	case a.session.Rescan == nil:
-		return "a single object is read anew from a cluster only; r scans again"
+		return a.scansAgain("a single object is read anew from a cluster only")
 	case a.scan.running:
 		return "a scan is running"
 	case a.scan.result == nil:
-		return "the scan failed; r scans again"
+		return a.scansAgain("the scan failed")
 	case a.rescanning:
 		return "an object is being read"
 	case !ok:

@@ -25,14 +25,14 @@ func (a *app) sumUp() result {
 	r := result{tone: bad, word: "not all " + v.doing()}
 	switch {
 	case v.err == nil && there == len(v.changes):
-		r = result{good, v.doing(), "done in " + elapsed(v.took)}
+		scans, undoes := "", ""
 		if !a.following() {
-			r.text += "; r scans again"
+			scans = a.does("scan", "scans again")
 		}
 		if a.cannotUndo() == "" {
-			r.text += ", u undoes it"
+			undoes = a.does("undo", "undoes it")
 		}
-		return r
+		return result{good, v.doing(), join("; ", "done in "+elapsed(v.took), join(", ", scans, undoes))}
 	case v.halt != goesOn || errors.Is(v.err, context.Canceled):
 		r = result{warn, "stopped", "stopped: " + strings.Join(v.counted(), ", ")}
 		if wrong > 0 {
@@ -53,7 +53,7 @@ func (a *app) sumUp() result {
 			r.text += fmt.Sprintf(", and %d more", wrong-1)
 		}
 	case v.err != nil:
-		r.text = r.word + ": " + fixes.Clean(firstLine(v.err.Error()))
+		r.text = r.word + ": " + inWords(v.err)
 	default:
 		r.text = r.word + ": " + strings.Join(v.counted(), ", ")
 	}

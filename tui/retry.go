@@ -18,7 +18,7 @@ type retryScan struct{ number int }
 func (a *app) scanFailed(err error) tea.Cmd {
 	var down *fixes.UnreachableError
 	if !errors.As(err, &down) || a.opts.backoff == nil {
-		a.say(bad, "scan failed: "+inWords(err)+"; r scans again")
+		a.say(bad, a.scansAgain("scan failed: "+inWords(err)))
 		return nil
 	}
 	a.scan.tries++
@@ -55,7 +55,7 @@ func saidOf(err error) string {
 // retrying says when a server is tried again.
 func (a *app) retrying(at time.Time) string {
 	if wait := a.until(at); wait > 0 {
-		return fmt.Sprintf("retrying in %d s (r: now)", wait)
+		return join(" ", fmt.Sprintf("retrying in %d s", wait), a.keyFor("scan", "now"))
 	}
 	return "retrying now"
 }

@@ -38,14 +38,14 @@ type scan struct {
 }
 
 // notReady returns why no plan can be made, or "".
-func (s *scan) notReady() string {
-	switch {
+func (a *app) notReady() string {
+	switch s := &a.scan; {
 	case s.running && s.progress.Kinds > 0:
 		return fmt.Sprintf("the scan is still running: %d of %d kinds", s.progress.Loaded, s.progress.Kinds)
 	case s.running:
 		return "the scan is still running"
 	case s.result == nil:
-		return "the scan failed; r scans again"
+		return a.scansAgain("the scan failed")
 	}
 	return ""
 }
@@ -164,7 +164,7 @@ func (a *app) onScanDone(msg scanDone) tea.Cmd {
 	case len(d.dropped) > 0:
 		a.say(warn, text+"; "+a.saidDropped(d))
 	case skips > 0:
-		a.say(warn, text+"; "+plural(skips, "kind")+" could not be read: ! tells which")
+		a.say(warn, text+"; "+join(": ", plural(skips, "kind")+" could not be read", a.does("skips", "tells which")))
 	default:
 		a.say(info, text)
 	}

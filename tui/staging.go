@@ -8,7 +8,7 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
 
-// cannotStage says why space does nothing.
+// cannotStage says why nothing can be staged or unstaged.
 func (a *app) cannotStage() string {
 	r, ok := a.list.current()
 	if !ok {
@@ -31,11 +31,11 @@ func (a *app) cannotStage() string {
 	case a.dec.taken[r.item] > 0:
 		return ""
 	case it.by != nil:
-		return "it is ignored; i ends that"
+		return join("; ", "it is ignored", a.does("ignore", "ends that"))
 	case fix == nil:
 		return "this finding has no fix"
 	case fix.Edit == nil && len(it.f.Fixes) > 1:
-		return "this fix is made by hand; f shows another"
+		return join("; ", "this fix is made by hand", a.does("nextFix", "shows another"))
 	case fix.Edit == nil:
 		return "this fix is made by hand: its steps are in the details"
 	}
@@ -104,7 +104,7 @@ func (a *app) toggleAll(ids []int32, label string) {
 	if counts[fixes.Review] > 0 {
 		t = warn
 	}
-	a.say(t, fmt.Sprintf("staged %d: %s; u undoes", len(stage), join(", ", what...)))
+	a.say(t, a.undoes(fmt.Sprintf("staged %d: %s", len(stage), join(", ", what...))))
 }
 
 // decide makes decisions one step.
@@ -126,7 +126,7 @@ func (a *app) recount() {
 // of one finding does by itself.
 func (a *app) decideAndSay(label string, changes []decision) {
 	a.decide(label, changes)
-	a.say(good, label+"; u undoes")
+	a.say(good, a.undoes(label))
 }
 
 // chosen returns the findings that an action on all is for: those that are

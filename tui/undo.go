@@ -52,7 +52,7 @@ func (a *app) cannotUndo() string {
 	case !v.undo && v.nothingWritten():
 		return "nothing was applied"
 	case v.undo && v.err == nil && v.counts.wrong()+v.counts.of(fixes.NotAttempted) == 0:
-		return "it is undone; r scans again"
+		return a.scansAgain("it is undone")
 	}
 	return ""
 }
@@ -66,7 +66,7 @@ func (a *app) cannotWriteRuns() string {
 	case a.session.PlanUndo == nil || a.session.Undo == nil:
 		return "nothing can be undone here: no record is kept"
 	case v.running:
-		return "the plan is being " + v.doing() + "; s stops it"
+		return join("; ", "the plan is being "+v.doing(), when(a.screen == applyScreen, a.does("stop", "stops it")))
 	case a.planning.running() && a.planning.verb == toUndo:
 		return "the undo is being planned"
 	case a.planning.running():
@@ -126,7 +126,7 @@ func (a *app) onRunPlanned(msg runPlanned) {
 	switch {
 	case a.overlay != nil:
 		// A key that is meant for another question must not answer this one.
-		a.say(warn, map[runVerb]string{toUndo: "the undo is ready: u asks", toResume: "the rest of the run is ready: r asks"}[msg.verb])
+		a.say(warn, join(": ", map[runVerb]string{toUndo: "the undo is ready", toResume: "the rest of the run is ready"}[msg.verb], a.does(string(msg.verb), "asks")))
 	case msg.err != nil:
 		a.say(bad, "no "+string(msg.verb)+": "+fixes.Clean(firstLine(msg.err.Error())))
 		a.overlay = &message{

@@ -62,7 +62,7 @@ func (a *app) toggleWatch() tea.Cmd {
 		a.say(info, "the cluster is followed once the scan is done")
 		return nil
 	}
-	a.say(info, "following the cluster: findings come and go with what changes; W ends it")
+	a.say(info, join("; ", "following the cluster: findings come and go with what changes", a.does("watch", "ends it")))
 	return a.startWatch()
 }
 
@@ -177,7 +177,7 @@ func (a *app) onWatchEnded(msg watchEnded) {
 	if msg.number == a.watch.number && a.watch.feed != nil {
 		a.stopWatch()
 		a.watch.on = false
-		a.say(warn, "the cluster is not followed any more; W follows it again")
+		a.say(warn, join("; ", "the cluster is not followed any more", a.does("watch", "follows it again")))
 	}
 }
 
