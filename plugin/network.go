@@ -63,6 +63,7 @@ plan cuts.`,
 			flags.addStrictness(fs)
 			flags.Flows.addTo(fs)
 			flags.Inspect.addTo(fs)
+			flags.Images.addAsk(fs)
 			flags.Config.addTo(fs)
 			fs.StringVarP(&output, "output", "o", outputTable, "One of "+strings.Join(matrixFormats, "|")+".")
 		}),

@@ -44,6 +44,11 @@ func (g *Graph) fromHost(names *names, w fixes.Workload, t text, c candidate) {
 }
 
 func (g *Graph) reference(names *names, w fixes.Workload, t text, c candidate) {
+	if t.image {
+		if _, ok := names.find(w.Object.GetNamespace(), c.host); !ok {
+			return
+		}
+	}
 	if namesNodeMetadata(c.host) {
 		g.Blocked = append(g.Blocked, Link{From: Of(w), To: End{Place: Host, Name: c.host}, Sure: Inferred, Why: []Reason{t.because("names " + c.host)}})
 		return
