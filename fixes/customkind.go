@@ -111,7 +111,7 @@ var customKinds = map[Kind]customKind{
 	KindServiceMonitor: {}, KindPodMonitor: {}, KindProbe: {},
 	// cilium/cilium, pkg/k8s/apis/cilium.io/v2
 	KindCiliumNetworkPolicy: {},
-	// sigs.k8s.io/network-policy-api, apis/v1alpha1, apis/v1alpha2
+	// sigs.k8s.io/network-policy-api, apis/v1alpha1, apis/v1alpha2, apis/v1beta1 (the same fields)
 	KindAdminNetworkPolicy: {}, KindBaselineAdminNetworkPolicy: {}, KindClusterNetworkPolicy: {},
 
 	// kyverno/kyverno, api/kyverno/v1, api/policies.kyverno.io

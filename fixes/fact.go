@@ -61,6 +61,9 @@ type Image struct {
 	// ("8080/tcp"), Volumes the paths for which the image wants volumes.
 	User           string
 	Ports, Volumes []string
+	// Env ("NAME=value"), Entrypoint and Cmd are what the config gives to a
+	// container that does not say otherwise, without what may be a credential.
+	Env, Entrypoint, Cmd []string
 }
 
 // ImageFact returns the fact of an image as it stands in a container, or nil. A

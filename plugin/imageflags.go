@@ -26,10 +26,15 @@ func newImageFlags() imageFlags { return imageFlags{MaxAge: defaultMaxImageAge} 
 
 func (f *imageFlags) addTo(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.Allowed, "allowed-registries", nil, "Where images may come from: hosts, or hosts with the beginning of a path (registry.example.com,docker.io/library).")
-	fs.BoolVar(&f.Ask, "ask-registries", false, "Ask the registries about the images: digests, newer tags, age, signatures. They see who asks; your docker config and the pull secrets are used.")
+	f.addAsk(fs)
 	fs.BoolVar(&f.Inspect, "inspect-images", false, "Like --ask-registries, and also download the images and look for credentials in them.")
 	fs.BoolVar(&f.Probe, "probe-registries", false, "Connect to the registries' hosts, to see how TLS protects them.")
 	fs.IntVar(&f.MaxAge, "max-image-age", f.MaxAge, "How many days ago an image may have been built; 0: any number. Goes with --ask-registries.")
+}
+
+// addAsk adds the flag alone that asks registries.
+func (f *imageFlags) addAsk(fs *pflag.FlagSet) {
+	fs.BoolVar(&f.Ask, "ask-registries", false, "Ask the registries about the images: digests, newer tags, age, signatures, and whom their variables name. They see who asks; your docker config and the pull secrets are used.")
 }
 
 // set puts into the options what the flags mean.

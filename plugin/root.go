@@ -121,5 +121,8 @@ func noArguments(cmd *cobra.Command, args []string) error {
 			names = append(names, sub.Name())
 		}
 	}
+	if len(names) == 0 {
+		return usageError(fmt.Errorf("%s takes no arguments, and %q is one", cmd.CommandPath(), args[0]))
+	}
 	return usageError(unknown("command", args[0], names))
 }

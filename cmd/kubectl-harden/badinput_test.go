@@ -60,6 +60,7 @@ contexts: [{name: c, context: {cluster: c, user: u}}]}`
 		{"nothing runs to look into", "", []string{"--demo", "--inspect"}, "--inspect looks into running containers, and manifests have none: scan a cluster"},
 		{"a decision without an end", "", []string{"--demo", "--cut", "shop/web"}, "--cut: \"shop/web\" is not FROM:TO"},
 		{"a decision both ways", "", []string{"network", "--demo", "--cut", "shop/web:shop/db", "--keep", "shop/web:shop/db"}, "--keep and --cut both name shop/web:shop/db"},
+		{"an argument where none goes", "", []string{"network", "shop"}, `network takes no arguments, and "shop" is one`},
 		{"a decision about nothing", "", []string{"network", "--demo", "--cut", "shop/webb:shop/db"}, "there is no workload shop/webb"},
 		{"unknown command", "", []string{"explian"}, `unknown command "explian"; did you mean "explain"?`},
 		{"unknown rule to explain", "", []string{"explain", "psa-mising"}, `did you mean "psa-missing"?`},

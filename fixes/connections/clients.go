@@ -16,13 +16,13 @@ type narrowing struct {
 // through a Service, and whom it leaves out, for what they are:
 //
 //   - stores, which wait for others to connect, as some products do;
-//   - what stands behind the same Service, which are other versions of it;
+//   - what stands behind the same Service, or is of its name but for a version;
 //   - of a front, what serves something itself, or names whom it calls;
 //   - of an application's service, what is no part of an application, and who
 //     has at least two other services named in its settings: it names all;
 //   - of a database, the front of an application that has other tiers, and who has
 //     one already (see homeless);
-//   - visitors, and leaves where it is the custom to name peers.
+//   - visitors and loads, tools of other stores, and leaves where it is the custom to name peers.
 //
 // It goes by what a client is, and never only by others being more likely.
 func (g *Graph) mayConnect(to fixes.Workload, through service) (clients []fixes.Workload, left []string) {
@@ -40,11 +40,15 @@ func (g *Graph) mayConnect(to fixes.Workload, through service) (clients []fixes.
 			clients, left = fewer, append(left, what)
 		}
 	}
+	if IsStore(to) {
+		some("who has been given no password for it, as others have", provided(to, clients))
+	}
 	if isDatabase(to) {
 		if !isCache(to) { // where sessions are
 			some("the front of an application of more tiers", g.behindFront(clients))
 		}
-		some("who has a store of its own", g.homeless(clients, isCache(to)))
+		some("web servers, which pass requests on", slices.DeleteFunc(slices.Clone(clients), func(w fixes.Workload) bool { return runsNamed(w, webServers) }))
+		some("who has a store of its own", g.homeless(clients, to))
 	}
 	if g.namesPeers(to.Object.GetNamespace()) {
 		some("who names no peer, as others do", slices.DeleteFunc(slices.Clone(clients), g.isLeaf))
@@ -55,7 +59,8 @@ func (g *Graph) mayConnect(to fixes.Workload, through service) (clients []fixes.
 // narrowings are those that hold whoever remains.
 func (g *Graph) narrowings(to fixes.Workload) []narrowing {
 	out := []narrowing{
-		{"who visits as users do", g.visits},
+		{"who visits as users do", func(w fixes.Workload) bool { return g.visits(w) || g.loads(w, to) }},
+		{"another version of it", func(w fixes.Workload) bool { return areVersions(w, to) }},
 		{"what calls nobody", func(w fixes.Workload) bool { return runsNamed(w, silentImages) }},
 	}
 	if isFront(to) {
@@ -63,7 +68,12 @@ func (g *Graph) narrowings(to fixes.Workload) []narrowing {
 	}
 	switch {
 	case IsStore(to):
+		out = append(out, narrowing{"what keeps nothing in stores", func(w fixes.Workload) bool { return runsNamed(w, storelessImages) }},
+			narrowing{"tools of other stores", func(w fixes.Workload) bool { return looksAtOthers(w, to) }})
 	case isProduct(to):
+		if asksOnly(to) {
+			out = append(out, narrowing{"what it collects from", func(w fixes.Workload) bool { return !isProduct(w) && !runsNamed(w, askersImages) }})
+		}
 		out = append(out, narrowing{"what calls only stores", func(w fixes.Workload) bool { return runsNamed(w, askedImages) }})
 		if isWatched(to) {
 			out = append(out, narrowing{"what is no such product", func(w fixes.Workload) bool { return !isProduct(w) }})
@@ -79,26 +89,22 @@ func (g *Graph) narrowings(to fixes.Workload) []narrowing {
 	return out
 }
 
-// homeless returns the clients that have no database of their own, or no cache
-// if one is asked for: none that belongs to them by its name, and none that they
+// homeless returns the clients that have no other database than one, or no other
+// cache if it is one: none that belongs to them by its name, and none that they
 // name.
-func (g *Graph) homeless(clients []fixes.Workload, cache bool) []fixes.Workload {
+func (g *Graph) homeless(clients []fixes.Workload, than fixes.Workload) []fixes.Workload {
 	return slices.DeleteFunc(slices.Clone(clients), func(w fixes.Workload) bool {
 		return slices.ContainsFunc(g.Workloads, func(store fixes.Workload) bool {
-			return store.Object.GetNamespace() == w.Object.GetNamespace() && isDatabase(store) && isCache(store) == cache &&
-				(belongs(store, w) || g.linked(w, store))
+			return store.Object.GetNamespace() == w.Object.GetNamespace() && store.Ref() != than.Ref() &&
+				isDatabase(store) && isCache(store) == isCache(than) && (g.isOwner(w, store) || g.linked(w, store))
 		})
 	})
 }
 
-// behindFront returns the clients whose labels say of another tier than the front,
-// and those whose labels say nothing; none if none says so.
-func (g *Graph) behindFront(clients []fixes.Workload) []fixes.Workload {
-	isOfFront := func(w fixes.Workload) bool { return slices.Contains(frontTiers, tierOf(w)) }
-	if !slices.ContainsFunc(clients, func(w fixes.Workload) bool { return tierOf(w) != "" && !isOfFront(w) && !IsStore(w) && g.serves(w) }) {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(clients), isOfFront)
+// loads reports whether a workload only puts load on an application, and another is
+// not where that begins: its front, or another part of the load.
+func (g *Graph) loads(w, to fixes.Workload) bool {
+	return g.customs.loads[Of(w)] && !g.customs.loads[Of(to)] && g.customs.fronts[to.Object.GetNamespace()] && !isFront(to) && (IsStore(to) || !g.isExposed(Of(to)))
 }
 
 // linked reports whether a workload names another.

@@ -19,6 +19,14 @@ type customs struct {
 	// to the outside, or that is little. Then what is so is a front, which calls its
 	// siblings and is not called by them. A store is never a front.
 	fewExposed map[string]bool
+	// prefix has, of a namespace, the word with which most names begin there: the
+	// application's own.
+	prefix map[string]string
+	// fronts has the namespaces of which something is open to the outside, or a front
+	// by its name.
+	fronts map[string]bool
+	// loads has those that only put load on an application.
+	loads map[End]bool
 }
 
 // directories are the names of what others register with or take their
@@ -27,13 +35,14 @@ var directories = []string{"registry", "service-registry", "eureka", "discovery"
 
 // findCustoms looks at all that is known, before anything is guessed.
 func (g *Graph) findCustoms() *customs {
-	c := &customs{map[End]bool{}, map[End]bool{}, map[string]bool{}}
+	c := &customs{map[End]bool{}, map[End]bool{}, map[string]bool{}, map[string]string{}, map[string]bool{}, map[End]bool{}}
 	exposed, serving := map[string]int{}, map[string]int{}
 	members, services := map[string]int{}, map[string]int{} // of a namespace: all, and those of an application
 	prefixed := map[[2]string]int{}                         // those of a namespace whose names begin with a word
 	for _, w := range g.Workloads {
 		ns := w.Object.GetNamespace()
 		members[ns]++
+		c.loads[Of(w)] = drives(w)
 		first, _, _ := strings.Cut(w.Object.GetName(), "-")
 		prefixed[[2]string{ns, first}]++
 		if isService(w) {
@@ -44,6 +53,7 @@ func (g *Graph) findCustoms() *customs {
 			if g.isExposed(Of(w)) {
 				exposed[ns]++
 			}
+			c.fronts[ns] = c.fronts[ns] || isFront(w) || g.isExposed(Of(w))
 		}
 	}
 	for ns := range members {
@@ -52,6 +62,7 @@ func (g *Graph) findCustoms() *customs {
 	for _, w := range g.Workloads {
 		ns, words := w.Object.GetNamespace(), wordsOf(w.Object.GetName())
 		if len(words) > 1 && members[ns] > 2 && 2*prefixed[[2]string{ns, words[0]}] > members[ns] {
+			c.prefix[ns] = words[0]
 			words = words[1:] // of the application: shop-registry
 		}
 		c.directory[Of(w)] = isService(w) && slices.Contains(directories, strings.Join(words, "-"))

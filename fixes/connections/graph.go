@@ -243,7 +243,7 @@ func Kinds() []fixes.Kind {
 	return append(slices.Concat(fixes.WorkloadKinds(), fixes.RouteKinds()), fixes.KindNamespace, fixes.KindService, fixes.KindConfigMap, fixes.KindSecret,
 		fixes.KindIngress, fixes.KindServiceAccount, fixes.KindGateway, fixes.KindGatewayClass, fixes.KindReferenceGrant,
 		fixes.KindNode, fixes.KindEndpointSlice, fixes.KindValidatingWebhookConfiguration, fixes.KindMutatingWebhookConfiguration, fixes.KindAPIService,
-		fixes.KindServiceMonitor, fixes.KindPodMonitor, fixes.KindProbe, fixes.KindFlows)
+		fixes.KindServiceMonitor, fixes.KindPodMonitor, fixes.KindProbe, fixes.KindFlows, fixes.KindImage)
 }
 
 // Find returns the connections that an inventory's objects speak of, with as

@@ -58,7 +58,7 @@ func (g *Graph) guessClients(names *names) {
 			}
 		}
 	}
-	for _, l := range slices.Concat(guesses, g.namedAfter(names), g.callBack()) {
+	for _, l := range slices.Concat(guesses, g.namedAfter(names), g.callBack(), g.builtIn(names)) {
 		g.add(l)
 	}
 }
@@ -132,12 +132,4 @@ func (g *Graph) neighbours(to fixes.Workload) []fixes.Workload {
 		}
 	}
 	return out
-}
-
-// owners returns the workloads to which a store belongs by its name.
-func (g *Graph) owners(store fixes.Workload) []fixes.Workload {
-	if !IsStore(store) {
-		return nil
-	}
-	return slices.DeleteFunc(g.neighbours(store), func(w fixes.Workload) bool { return !belongs(store, w) })
 }

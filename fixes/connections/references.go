@@ -37,13 +37,18 @@ func (g *Graph) fromHost(names *names, w fixes.Workload, t text, c candidate) {
 	}
 	for _, d := range names.destinations(svc, c.port) {
 		if d.to.IsWorkload() {
-			g.add(Link{From: End{Place: Anyone}, To: d.to, Ports: d.ports, Sure: Inferred, host: true, Why: []Reason{t.because("names Service " + svc.Namespace + "/" + svc.Name),
+			g.add(Link{From: End{Place: Anyone}, To: d.to, Ports: d.ports, Sure: Inferred, host: true, Why: []Reason{t.because("names Service " + fixes.RefOf(svc.Service).NamespacedName()),
 				{w.Ref(), w.SpecPath + ".hostNetwork", "it comes from the addresses of its nodes, which change: from anyone at this port"}}})
 		}
 	}
 }
 
 func (g *Graph) reference(names *names, w fixes.Workload, t text, c candidate) {
+	if t.image {
+		if _, ok := names.find(w.Object.GetNamespace(), c.host); !ok {
+			return
+		}
+	}
 	if namesNodeMetadata(c.host) {
 		g.Blocked = append(g.Blocked, Link{From: Of(w), To: End{Place: Host, Name: c.host}, Sure: Inferred, Why: []Reason{t.because("names " + c.host)}})
 		return
@@ -64,7 +69,7 @@ func (g *Graph) reference(names *names, w fixes.Workload, t text, c candidate) {
 	if c.port == 0 && namesDatabase(t.key) && !slices.ContainsFunc(svc.to, IsStore) {
 		return
 	}
-	what := "names Service " + svc.Namespace + "/" + svc.Name
+	what := "names Service " + fixes.RefOf(svc.Service).NamespacedName()
 	sure := Inferred
 	if !t.file && (c.sure || strings.EqualFold(c.host, strings.TrimSpace(t.value)) && t.key != "") {
 		sure = Proven

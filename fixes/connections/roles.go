@@ -1,11 +1,11 @@
 package connections
 
 import (
-	"cmp"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -35,25 +35,6 @@ var databasePorts = []int32{1433, 1521, 3306, 5432, 5984, 6379, 8529, 9042, 1121
 // of Jaeger (14269) and of the OpenTelemetry Collector (13133, 8888, 1777, 55679).
 var inner = []int32{4369, 25672, 15672, 15692, 7000, 7001, 7199, 9300, 2380, 2888, 3888, 16379, 6222, 8222, 29015,
 	8300, 8301, 8302, 8400, 14269, 13133, 8888, 1777, 55679}
-
-// frontWords are in the names of what people come to first.
-var frontWords = []string{"front", "frontend", "web", "webapp", "website", "webui", "ui", "www", "portal", "page",
-	"storefront", "dashboard", "gateway"}
-
-// tierOf returns the tier of an application that a workload's labels say it is of.
-func tierOf(w fixes.Workload) string {
-	return strings.ToLower(cmp.Or(w.Meta.Labels["tier"], w.Meta.Labels["app.kubernetes.io/component"]))
-}
-
-var frontTiers = []string{"front", "frontend", "front-end", "ui", "webui"}
-
-// isFront reports whether a workload is what people come to, by its tier or the
-// words of its name.
-func isFront(w fixes.Workload) bool {
-	return slices.Contains(frontTiers, tierOf(w)) || slices.ContainsFunc(wordsOf(w.Object.GetName()), func(word string) bool {
-		return slices.Contains(frontWords, word) || strings.HasSuffix(word, "page")
-	})
-}
 
 // isDatabase reports whether a workload's main container is a database or a
 // cache, by its image, or since it has no ports but those of databases.
@@ -126,8 +107,10 @@ func namesMetrics(port string) bool {
 // all of them, if none would be left.
 func forClients(w fixes.Workload, ports []Port) []Port {
 	known, isMail := IsStore(w) || isProduct(w), runsNamed(w, mailImages)
+	takesLogs := runsNamed(w, []string{"seq"}) && slices.Contains(ports, Port{corev1.ProtocolTCP, seqIngestion})
 	out := slices.DeleteFunc(slices.Clone(ports), func(p Port) bool {
 		return measures(w, p) || known && slices.Contains(inner, p.Number) || isMail && !slices.Contains(mailPorts, p.Number) ||
+			takesLogs && p.Number != seqIngestion ||
 			p.Number == dnsPort // pods ask the cluster's, unless their dnsConfig names another
 	})
 	if len(out) == 0 {
@@ -143,64 +126,4 @@ func portsFor(from, to fixes.Workload, ports []Port) []Port {
 		ports = slices.DeleteFunc(ports, func(p Port) bool { return slices.Contains(productPorts, p.Number) })
 	}
 	return ports
-}
-
-// storeWords stand before or after the name of a store's owner: carts-db,
-// mongodb-profile, redis-cart.
-var storeWords = []string{"db", "database", "postgres", "postgresql", "mysql", "mariadb", "mongo", "mongodb", "redis", "cache", "store", "memcached"}
-
-// plainWords end names without telling one workload from another.
-var plainWords = []string{"service", "svc", "server", "api", "app"}
-
-var version = regexp.MustCompile(`^v?[0-9]+$`)
-
-// belongs reports whether a store is a workload's by its name: carts-db is that
-// of carts, mongodb-profile that of profile, and redis-cart of cartservice.
-func belongs(store, w fixes.Workload) bool {
-	words := wordsOf(store.Object.GetName())
-	all := len(words)
-	for len(words) > 0 && slices.Contains(storeWords, words[len(words)-1]) {
-		words = words[:len(words)-1]
-	}
-	for len(words) > 0 && slices.Contains(storeWords, words[0]) {
-		words = words[1:]
-	}
-	if len(words) == 0 || len(words) == all {
-		return false
-	}
-	stem := strings.Join(words, "-")
-	name := strings.Join(wordsOf(w.Object.GetName()), "-")
-	return strings.HasPrefix(name, stem+"-") || akin(name, stem)
-}
-
-// akin reports whether two words are of one root: cart and carts, catalog and
-// catalogue, reserve and reservation.
-func akin(a, b string) bool {
-	if a == b || strings.TrimSuffix(a, "s") == strings.TrimSuffix(b, "s") {
-		return true
-	}
-	same := 0
-	for same < min(len(a), len(b)) && a[same] == b[same] {
-		same++
-	}
-	return same >= 5 && same+1 >= min(len(a), len(b))
-}
-
-// wordsOf returns the words of a name, without a version and a plain word at
-// its end.
-func wordsOf(name string) []string {
-	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("-_.", r) })
-	for len(words) > 1 && (version.MatchString(words[len(words)-1]) || slices.Contains(plainWords, words[len(words)-1])) {
-		words = words[:len(words)-1]
-	}
-	if len(words) == 0 {
-		return nil
-	}
-	last := &words[len(words)-1]
-	for _, plain := range plainWords {
-		if stem := strings.TrimSuffix(*last, plain); len(stem) > 2 && plain != "app" {
-			*last = stem
-		}
-	}
-	return words
 }

@@ -19,7 +19,10 @@ type text struct {
 	// a file.
 	key, value string
 	// file tells texts of many lines, which say a lot of other things too.
-	file   bool
+	file bool
+	// image: it is the image that says so, of which only what names Services is
+	// taken; the rest tells where its parts were downloaded from.
+	image  bool
 	reason Reason
 }
 
@@ -35,7 +38,14 @@ func texts(inv *fixes.Inventory, w fixes.Workload) iter.Seq[text] {
 			if c.Ephemeral {
 				continue
 			}
+			given := map[string]bool{}
 			for t := range variables(inv, w, c) {
+				given[t.key] = true
+				if !yield(t) {
+					return
+				}
+			}
+			for _, t := range built(inv, w, c, given) {
 				if !yield(t) {
 					return
 				}
@@ -122,6 +132,41 @@ func variables(inv *fixes.Inventory, w fixes.Workload, c fixes.Container) iter.S
 			}
 		}
 	}
+}
+
+// built returns what a container's image gives it, where a registry has told of
+// that and the pod does not give it something else.
+func built(inv *fixes.Inventory, w fixes.Workload, c fixes.Container, given map[string]bool) []text {
+	fact := fixes.ImageFact(inv, c.Image)
+	if fact == nil {
+		return nil
+	}
+	var out []text
+	give := func(key, value, what string) {
+		out = append(out, text{key: key, value: value, image: true, reason: Reason{w.Ref(), c.Path + ".image", what + " of its image"}})
+	}
+	for _, e := range fact.Env {
+		name, value, _ := strings.Cut(e, "=")
+		if !given[name] {
+			give(name, value, "variable "+fixes.Clean(name))
+		}
+	}
+	var argv []string
+	switch {
+	case len(c.Command) > 0:
+	case len(c.Args) > 0:
+		argv = fact.Entrypoint
+	default:
+		argv = slices.Concat(fact.Entrypoint, fact.Cmd)
+	}
+	flag := ""
+	for _, arg := range argv {
+		give(flag, arg, "the command")
+		if flag = ""; strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") {
+			flag = arg
+		}
+	}
+	return out
 }
 
 // lookup returns an object by its name, or nil.

@@ -38,7 +38,7 @@ const (
 )
 
 // AdminPolicy is an AdminNetworkPolicy, a BaselineAdminNetworkPolicy
-// (policy.networking.k8s.io/v1alpha1) or a ClusterNetworkPolicy (v1alpha2),
+// (policy.networking.k8s.io/v1alpha1) or a ClusterNetworkPolicy (v1alpha2, v1beta1),
 // prepared for questions.
 type AdminPolicy struct {
 	Kind, Name string
@@ -131,7 +131,7 @@ type adminObjectRule struct {
 	Action Action            `json:"action"`
 	From   []adminObjectPeer `json:"from"`
 	To     []adminObjectPeer `json:"to"`
-	// Ports are those of v1alpha1, Protocols of v1alpha2.
+	// Ports are those of v1alpha1, Protocols of v1alpha2 and v1beta1.
 	Ports     []adminObjectPort     `json:"ports"`
 	Protocols []adminObjectProtocol `json:"protocols"`
 }

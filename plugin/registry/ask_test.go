@@ -28,7 +28,8 @@ var madeOn = time.Date(2025, 3, 4, 5, 6, 7, 0, time.UTC)
 func madeBy(user string) v1.ConfigFile {
 	return v1.ConfigFile{
 		Architecture: "amd64", OS: "linux", Created: v1.Time{Time: madeOn},
-		Config: v1.Config{User: user, ExposedPorts: map[string]struct{}{"8080/tcp": {}, "443/tcp": {}}},
+		Config: v1.Config{User: user, ExposedPorts: map[string]struct{}{"8080/tcp": {}, "443/tcp": {}},
+			Env: []string{"CART_HOST=cart", "DB=postgres://shop:" + dbSecret + "@db/shop"}, Entrypoint: []string{"/web"}, Cmd: []string{"--cart", "cart:80"}},
 	}
 }
 
@@ -61,7 +62,7 @@ func TestAsk(t *testing.T) {
 	f := facts[image]
 	if f.Err != "" || f.Digest != digestOf(t, old) || f.Newer != "1.8.10" || f.NewerDigest != digestOf(t, newer) ||
 		!f.Built.Equal(madeOn) || f.User != "1000" || !slices.Equal(f.Ports, []string{"443/tcp", "8080/tcp"}) ||
-		f.Private || !f.Unsigned || f.Asked.IsZero() {
+		strings.Join(slices.Concat(f.Env, f.Entrypoint, f.Cmd), " ") != "CART_HOST=cart /web --cart cart:80" || f.Private || !f.Unsigned || f.Asked.IsZero() {
 		t.Errorf("%+v", f)
 	}
 	if f := facts[pinned]; f.Digest != digestOf(t, newer) || f.Newer != "" || f.User != "1001" {
@@ -81,7 +82,7 @@ func TestAsk(t *testing.T) {
 	if paths := requests.reset(); len(paths) > 0 {
 		t.Errorf("asked again within ten minutes: %q", paths)
 	}
-	if a := again[image]; a.Digest != f.Digest || a.Newer != f.Newer || a.User != f.User || !a.Unsigned {
+	if a := again[image]; a.Digest != f.Digest || a.Newer != f.Newer || a.User != f.User || !slices.Equal(a.Env, f.Env) || !slices.Equal(a.Cmd, f.Cmd) || !a.Unsigned {
 		t.Errorf("the cache says %+v", a)
 	}
 	now := im.Now().Add(11 * time.Minute)

@@ -44,9 +44,11 @@ type held struct {
 	Built          time.Time
 	User           string
 	Ports, Volumes []string
-	Inspected      bool
-	Secrets        []fixes.ImageSecret
-	Partial        string
+	// What the image gives to its containers.
+	Env, Entrypoint, Cmd []string
+	Inspected            bool
+	Secrets              []fixes.ImageSecret
+	Partial              string
 }
 
 // cached returns an answer that was given a short while ago.
@@ -84,10 +86,11 @@ func (im *Images) keep(q question, fact *fixes.Image) {
 // are to be looked into, and were not.
 func (im *Images) content(pinned name.Digest, fact *fixes.Image) bool {
 	var c held
-	if !im.read("digest "+pinned.Name(), &c) || c.Digest != pinned.Name() || im.Inspect && !c.Inspected {
+	if !im.read("config "+pinned.Name(), &c) || c.Digest != pinned.Name() || im.Inspect && !c.Inspected {
 		return false
 	}
 	fact.Built, fact.User, fact.Ports, fact.Volumes = c.Built, c.User, c.Ports, c.Volumes
+	fact.Env, fact.Entrypoint, fact.Cmd = c.Env, c.Entrypoint, c.Cmd
 	if im.Inspect {
 		fact.Secrets, fact.Partial = c.Secrets, c.Partial
 	}
@@ -95,8 +98,9 @@ func (im *Images) content(pinned name.Digest, fact *fixes.Image) bool {
 }
 
 func (im *Images) keepContent(pinned name.Digest, fact *fixes.Image) {
-	im.write("digest "+pinned.Name(), held{
+	im.write("config "+pinned.Name(), held{
 		Digest: pinned.Name(), Built: fact.Built, User: fact.User, Ports: fact.Ports, Volumes: fact.Volumes,
+		Env: fact.Env, Entrypoint: fact.Entrypoint, Cmd: fact.Cmd,
 		Inspected: im.Inspect, Secrets: fact.Secrets, Partial: fact.Partial,
 	})
 }

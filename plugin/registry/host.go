@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/secrets/detect"
 )
 
 // host is one registry.
@@ -270,6 +271,41 @@ func describe(config *v1.ConfigFile, fact *fixes.Image) {
 	}
 	slices.Sort(fact.Ports)
 	fact.Volumes = slices.Sorted(maps.Keys(config.Config.Volumes))
+	fact.Env, fact.Entrypoint, fact.Cmd = harmless(config.Config.Env), harmlessArgs(config.Config.Entrypoint), harmlessArgs(config.Config.Cmd)
+}
+
+const (
+	// maxGiven is how much is kept of what an image gives to its containers: so many
+	// texts, each of so many bytes.
+	maxGiven     = 100
+	maxGivenText = 1 << 10
+)
+
+// harmless returns the variables that are no credentials.
+func harmless(env []string) []string {
+	var out []string
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		if len(out) < maxGiven && len(e) <= maxGivenText && !detect.Classify(name, value).Secret && !hasUserInfo(value) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// harmlessArgs returns a command without credentials; nothing, if there is one.
+func harmlessArgs(argv []string) []string {
+	if len(argv) > maxGiven || slices.ContainsFunc(argv, func(arg string) bool { return len(arg) > maxGivenText || hasUserInfo(arg) }) ||
+		slices.ContainsFunc(detect.Args(argv), func(f detect.ArgFinding) bool { return f.Verdict.Secret }) {
+		return nil
+	}
+	return slices.Clone(argv)
+}
+
+// hasUserInfo reports whether a text may have a URL with a user's password in it.
+func hasUserInfo(text string) bool {
+	_, rest, ok := strings.Cut(text, "://")
+	return ok && strings.Contains(rest, "@")
 }
 
 // image returns the manifest of one platform's image: that of the digest, or of

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -31,8 +32,27 @@ func MatrixTable(w io.Writer, m network.Matrix) error {
 	if err := tab.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nOf %s from workload to workload %d are open now, %d after the plan.\n", Count(m.All, "connection"), m.Before, m.After)
+	guesses := ""
+	if n := guessed(m); n > 0 {
+		are := "are guesses"
+		if n == 1 {
+			are = "is a guess"
+		}
+		guesses = fmt.Sprintf(" %d of these %s: --flows, --inspect and --ask-registries tell more, --cut takes one away, --strictness proven all.", n, are)
+	}
+	_, err := fmt.Fprintf(w, "\nOf %s from workload to workload %d are open now, %d after the plan.%s\n", Count(m.All, "connection"), m.Before, m.After, guesses)
 	return err
+}
+
+// guessed counts what stays open between workloads as a guess.
+func guessed(m network.Matrix) int {
+	n := 0
+	for _, r := range m.Rows {
+		if r.Sure == connections.Guessed && r.After && r.From.IsWorkload() && r.To.IsWorkload() {
+			n += len(r.Ports)
+		}
+	}
+	return n
 }
 
 func fromName(r network.Row) string {
@@ -71,9 +91,11 @@ func why(r network.Row) string {
 	if r.Others > 0 {
 		return "nothing tells of it"
 	}
-	reasons := make([]string, len(r.Why))
-	for i, reason := range r.Why {
-		reasons[i] = reason.Text
+	var reasons []string
+	for _, reason := range r.Why { // one of two containers may be the same
+		if !slices.Contains(reasons, reason.Text) {
+			reasons = append(reasons, reason.Text)
+		}
 	}
 	return strings.Join(reasons, "; ")
 }

@@ -77,3 +77,22 @@ func TestMatrix(t *testing.T) {
 		t.Errorf("a name breaks the line:\n%s", mermaid)
 	}
 }
+
+// TestMatrixGuesses says how many guesses there are, and a reason once.
+func TestMatrixGuesses(t *testing.T) {
+	end := func(name string) connections.End {
+		return connections.End{Workload: fixes.Ref{Kind: fixes.KindDeployment, Namespace: "shop", Name: name}}
+	}
+	why := connections.Reason{Object: end("web").Workload, Text: "nothing tells who uses Service db"}
+	m := network.Matrix{Before: 1, After: 1, All: 1, Rows: []network.Row{{From: end("web"), To: end("db"), Sure: connections.Guessed, Before: true, After: true,
+		Ports: []connections.Port{{Protocol: corev1.ProtocolTCP, Number: 5432}}, Why: []connections.Reason{why, why}}}}
+	var b bytes.Buffer
+	if err := MatrixTable(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"  nothing tells who uses Service db\n", "1 of these is a guess: --flows"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the table lacks %q:\n%s", want, b.String())
+		}
+	}
+}

@@ -29,8 +29,13 @@ type Files struct {
 	// Namespace is given to objects that name none, when it is not empty.
 	Namespace string
 
-	inv *fixes.Inventory
+	inv    *fixes.Inventory
+	placed bool // some object was given the namespace
 }
+
+// Placed reports whether some object that was loaded names no namespace, and was
+// given that of the source.
+func (f *Files) Placed() bool { return f.placed }
 
 // manifestExtensions are those that kubectl reads in a folder.
 var manifestExtensions = []string{".json", ".yaml", ".yml"}
@@ -91,6 +96,7 @@ func (f *Files) place(objects []parsed) {
 			o.obj.SetNamespace("") // means nothing there, and would hide that two are one
 		case o.obj.GetNamespace() == "":
 			o.obj.SetNamespace(f.Namespace)
+			f.placed = f.placed || f.Namespace != ""
 		}
 		ref := fixes.RefOf(o.obj)
 		for n := 1; seen[ref]; n++ {

@@ -1,0 +1,45 @@
+package plugin
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+// TestNetworkOfNoNamespace closes manifests that name no namespace too.
+func TestNetworkOfNoNamespace(t *testing.T) {
+	const web = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: NAME, OTHER}
+spec:
+  selector: {matchLabels: {app: NAME}}
+  template: {metadata: {labels: {app: NAME}}, spec: {containers: [{name: c, image: "example.com/x:1", ports: [{containerPort: 80}]}]}}
+---
+`
+	configured(t, "", "")
+	run := func(namespace string, args ...string) (out, said string) {
+		t.Helper()
+		text := ""
+		for _, name := range []string{"web", "job"} {
+			text += strings.NewReplacer("NAME", name, "OTHER", namespace).Replace(web)
+		}
+		var stdout, stderr bytes.Buffer
+		if status := Main(t.Context(), append([]string{"network", "-f", "-"}, args...), genericiooptions.IOStreams{In: strings.NewReader(text), Out: &stdout, ErrOut: &stderr}); status != 0 {
+			t.Fatalf("status %d: %s", status, stderr.String())
+		}
+		return stdout.String(), stderr.String()
+	}
+	const closed, note = "2 are open now, 0 after the plan", "What names no namespace is taken to be in default"
+	if out, said := run("labels: {}"); !strings.Contains(out, "default/web") || !strings.Contains(out, closed) || !strings.Contains(said, note) {
+		t.Errorf("%s%s", out, said)
+	}
+	if out, said := run("labels: {}", "-n", "shop"); !strings.Contains(out, "shop/web") || !strings.Contains(out, closed) || strings.Contains(said, note) {
+		t.Errorf("with -n: %s%s", out, said)
+	}
+	if out, said := run("namespace: shop"); !strings.Contains(out, "shop/web") || strings.Contains(said, note) {
+		t.Errorf("with a namespace of its own: %s%s", out, said)
+	}
+}
