@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,7 +43,9 @@ func newWhoCanCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Use:   "who-can VERB RESOURCE[.GROUP][/NAME] | VERB /PATH",
 		Short: "Show who may do something",
 		Long: `Show who may do something: to all objects of a resource or to one, in a namespace
-(-n) or in all of them at once, or to a path of the API server.`,
+(-n) or in all of them at once, or to a path of the API server. Who may do it in
+single namespaces is said apart; -n shows how. Beside manifests (-f) count the roles
+that every cluster has (cluster-admin, admin, edit, view and system:…).`,
 		Example: `  # Who may read every Secret of the cluster, or of a namespace, or one
   kubectl harden access who-can list secrets
   kubectl harden access who-can get secrets -n shop
@@ -59,6 +62,7 @@ func newWhoCanCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		if err != nil {
 			return usageError(err)
 		}
+		o.sayDoubts(request, args[1])
 		return o.whoCan(ctx, request)
 	})
 }
@@ -68,15 +72,15 @@ func newWhatCanCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Use:   "what-can SUBJECT",
 		Short: "Show what somebody may do",
 		Long: `Show what somebody may do, in a namespace (-n) or in all, and by which bindings: a
-user (user:NAME), a group (group:NAME), or a ServiceAccount (sa:NAMESPACE/NAME, or
-as kubectl has it, system:serviceaccount:NAMESPACE:NAME). Rights of groups that the
-subject is in by its nature are among it (system:authenticated and the like); the
-groups of a person only their identity provider knows: ask for each.`,
+user (user:NAME), a group (group:NAME), or a ServiceAccount (sa:NAMESPACE/NAME, sa:NAME
+with -n, or as kubectl has it, system:serviceaccount:NAMESPACE:NAME). Rights of groups
+that the subject is in by its nature are among it (system:authenticated and the like),
+and the column AS names them; the groups of a person only their identity provider knows: ask for each.`,
 		Example: `  kubectl harden access what-can sa:shop/web
   kubectl harden access what-can group:developers -n shop -o json
   kubectl harden access what-can system:serviceaccount:shop:web -f deploy/`,
 	}, 1, nil, func(ctx context.Context, o *Options, args []string) error {
-		subject, err := parseSubject(args[0])
+		subject, err := parseSubject(args[0], o.Namespace)
 		if err != nil {
 			return usageError(err)
 		}
@@ -122,6 +126,9 @@ func accessCommand(streams genericiooptions.IOStreams, cmd *cobra.Command, argum
 	return cmd
 }
 
+// versioned is a version before an API group.
+var versioned = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]+)?(\.|$)`)
+
 // parseRequest reads what is asked for as kubectl auth can-i does.
 func parseRequest(verb, what, subresource, namespace string) (rbac.Request, error) {
 	if strings.HasPrefix(what, "/") {
@@ -134,10 +141,11 @@ func parseRequest(verb, what, subresource, namespace string) (rbac.Request, erro
 	if named && name == "" {
 		return rbac.Request{}, fmt.Errorf("%q ends where a name belongs; write RESOURCE.GROUP/NAME, and --subresource for a subresource", what)
 	}
-	if strings.Contains(name, "/") {
+	if strings.Contains(name, "/") && resource != "signers" && !strings.HasPrefix(resource, "signers.") { // DOMAIN/NAME
 		return rbac.Request{}, fmt.Errorf("%q holds more than a resource and a name; give the namespace by -n, and a subresource by --subresource", what)
 	}
 	word, group, grouped := strings.Cut(resource, ".")
+	group = versioned.ReplaceAllString(group, "") // deployments.v1.apps, as kubectl has it
 	r := rbac.Request{Verb: verb, Group: group, Resource: word, Namespace: namespace, Name: name}
 	if known, ok := rbac.FindResource(word, group, grouped); ok {
 		r.Group, r.Resource = known.Group, known.Name
@@ -159,8 +167,9 @@ func parseRequest(verb, what, subresource, namespace string) (rbac.Request, erro
 	return r, nil
 }
 
-// parseSubject reads the name of a subject.
-func parseSubject(s string) (rbacv1.Subject, error) {
+// parseSubject reads the name of a subject; a ServiceAccount without a namespace is one
+// of the given namespace.
+func parseSubject(s, namespace string) (rbacv1.Subject, error) {
 	kind, name, ok := strings.Cut(s, ":")
 	bad := fmt.Errorf("bad subject %q; write user:NAME, group:NAME, sa:NAMESPACE/NAME or system:serviceaccount:NAMESPACE:NAME", s)
 	if !ok || name == "" {
@@ -174,6 +183,9 @@ func parseSubject(s string) (rbacv1.Subject, error) {
 		subject.Kind = rbacv1.GroupKind
 	case "sa", "serviceaccount":
 		ns, account, ok := strings.Cut(name, "/")
+		if !ok && namespace != "" {
+			ns, account, ok = namespace, name, true
+		}
 		if !ok || ns == "" || account == "" || strings.Contains(account, "/") {
 			return rbacv1.Subject{}, bad
 		}
@@ -213,15 +225,19 @@ func (o *Options) whoCan(ctx context.Context, request rbac.Request) error {
 	if inv == nil {
 		return err
 	}
-	runners := rbac.RunnersOf(inv)
+	runners, index := rbac.RunnersOf(inv), rbac.Of(inv)
 	answer := report.WhoCan{Request: request}
-	for _, g := range rbac.Of(inv).WhoCan(request) {
+	for _, g := range index.WhoCan(request) {
 		answer.Paths = append(answer.Paths, rbac.PathsOf(rbac.Bound{Binding: g.Binding, Role: g.Role}, g.Subject, runners)...)
 	}
 	if o.Output == outputJSON {
-		return errors.Join(err, answer.JSON(o.Out), o.saySkipped(inv))
+		err = errors.Join(err, answer.JSON(o.Out))
+	} else {
+		err = errors.Join(err, answer.Table(o.Out))
+		o.sayElsewhere(index.Elsewhere(request))
 	}
-	return errors.Join(err, answer.Table(o.Out), o.saySkipped(inv))
+	o.sayUnresolved(inv, request)
+	return errors.Join(err, o.saySkipped(inv))
 }
 
 func (o *Options) whatCan(ctx context.Context, s rbacv1.Subject) error {
@@ -229,7 +245,11 @@ func (o *Options) whatCan(ctx context.Context, s rbacv1.Subject) error {
 	if inv == nil {
 		return err
 	}
-	answer := report.WhatCan{Subject: s, Bindings: rbac.Of(inv).WhatCan(s, o.Namespace)}
+	index := rbac.Of(inv)
+	answer := report.WhatCan{
+		Subject: s, Bindings: index.WhatCan(s, o.Namespace),
+		Unresolved: index.LostTo(s, o.Namespace), Partial: !rolesSeen(inv, o.Namespace),
+	}
 	if s.Kind == rbacv1.ServiceAccountKind {
 		for _, w := range rbac.RunnersOf(inv)[rbac.Account(s.Namespace, s.Name)] {
 			answer.Runners = append(answer.Runners, w.Ref())

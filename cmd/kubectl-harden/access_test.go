@@ -261,8 +261,8 @@ func TestAccess(t *testing.T) {
 }
 
 // mayBy reports whether one of some bindings allows a request.
-func mayBy(bindings []rbac.Bound, r rbac.Request) bool {
-	return slices.ContainsFunc(bindings, func(b rbac.Bound) bool { return b.Allows(r) })
+func mayBy(bindings []rbac.Held, r rbac.Request) bool {
+	return slices.ContainsFunc(bindings, func(b rbac.Held) bool { return b.Allows(r) })
 }
 
 // settledRights lists roles and bindings, once the controller has put together

@@ -81,8 +81,7 @@ func checkAnonymous(p *fixes.Pass) {
 // publicByDesign reports whether a binding is one of those that every API server
 // has, with its own role, or kubeadm's of the ConfigMap cluster-info.
 func publicByDesign(inv *fixes.Inventory, b rbac.Bound) bool {
-	role := inv.Get(b.Role)
-	if role != nil && role.GetLabels()["kubernetes.io/bootstrapping"] != "" && strings.HasPrefix(b.Role.Name, "system:") {
+	if rbac.Of(inv).Own(b.Role) && strings.HasPrefix(b.Role.Name, "system:") {
 		return true
 	}
 	return b.Binding.Namespace == "kube-public" && len(b.Rules) == 1 &&

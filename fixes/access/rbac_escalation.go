@@ -19,7 +19,7 @@ func escalation() *fixes.Rule {
 		Docs:       escalationDocs,
 		Check: func(p *fixes.Pass) {
 			reportGrants(p, findEscalations, func(g grant) fixes.Finding {
-				f := g.finding(p.Inventory, "become more than it is "+where(g.Bound)+" ("+rules(g.rights)+")")
+				f := g.finding(p.Inventory, "gain further rights "+where(g.Bound)+" ("+rules(g.rights)+")")
 				f.Severity = rank(g, fixes.Critical, fixes.Medium, fixes.Low)
 				f.Fixes = g.fix(p)
 				return f

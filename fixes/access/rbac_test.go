@@ -96,6 +96,10 @@ func TestClusterAdmin(t *testing.T) {
 		Objects: admin + binds("cluster-admin", alice),
 		Want:    []string{"ClusterRoleBinding x subjects manual"},
 	}, {
+		Name:    "manifests, which do not hold the cluster's own roles",
+		Objects: binds("cluster-admin", alice),
+		Want:    []string{"ClusterRoleBinding x subjects manual"},
+	}, {
 		Name:    "a role of another name that allows everything",
 		Objects: role(`{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}`) + bindsIn("r", alice),
 		Want:    []string{"RoleBinding shop/x subjects manual"},

@@ -47,23 +47,39 @@ func (b Bound) Allows(r Request) bool {
 	return slices.ContainsFunc(b.Rules, func(rule rbacv1.PolicyRule) bool { return Allows(&rule, r) })
 }
 
+// Held is a binding that gives somebody rights.
+type Held struct {
+	Bound
+	// As is whom the binding names: the subject itself, or a group that it is in.
+	As rbacv1.Subject
+}
+
 // WhatCan returns what gives a subject rights, also as a member of the groups
 // that it is in by its nature (see [IdentityOf]): ClusterRoleBindings first,
 // then the bindings of a namespace or, where it is empty, of each.
-func (x *Index) WhatCan(s rbacv1.Subject, namespace string) []Bound {
-	id := IdentityOf(s)
+func (x *Index) WhatCan(s rbacv1.Subject, namespace string) []Held {
+	return heldBy(s, namespace, x.Bindings())
+}
+
+// LostTo returns the bindings that name a subject as [Index.WhatCan] does, to roles
+// that are not there: see [Index.Unresolved].
+func (x *Index) LostTo(s rbacv1.Subject, namespace string) []Held {
+	return heldBy(s, namespace, x.unresolved)
+}
+
+func heldBy(s rbacv1.Subject, namespace string, bindings []Bound) []Held {
 	holders := map[holder]bool{}
-	for _, h := range id.holders() {
+	for _, h := range IdentityOf(s).holders() {
 		holders[h] = true
 	}
-	var out []Bound
-	for _, b := range x.order {
-		if ns := b.ref.Namespace; namespace != "" && ns != "" && ns != namespace {
+	var out []Held
+	for _, b := range bindings {
+		if ns := b.Binding.Namespace; namespace != "" && ns != "" && ns != namespace {
 			continue
 		}
-		for _, subject := range b.subjects {
+		for _, subject := range b.Subjects {
 			if _, h, ok := canonical(subject, subject.Namespace); ok && holders[h] {
-				out = append(out, b.bound())
+				out = append(out, Held{b, subject})
 				break
 			}
 		}

@@ -14,6 +14,8 @@ type Index struct {
 	bindings map[string][]*binding
 	order    []*binding // all of them, those of the whole cluster first
 	held     map[holding][]*binding
+	// unresolved are the bindings to roles that are not there.
+	unresolved []Bound
 	// own are ServiceAccounts that Kubernetes itself made and bound.
 	own map[rbacv1.Subject]bool
 }
@@ -45,13 +47,15 @@ func Of(inv *fixes.Inventory) *Index { return fixes.Memo(inv, Kinds(), New) }
 
 // New indexes the roles and bindings of an inventory. The rules of a ClusterRole
 // that aggregates others are what those come to: manifests do not hold the
-// result. A binding to a role that is not there gives nothing, and is left out.
+// result. Nor do they hold the roles that every cluster has ([Builtin]), which count
+// beside them. A binding to a role that is not there gives nothing, and is left out;
+// see [Index.Unresolved].
 func New(inv *fixes.Inventory) *Index {
 	x := &Index{
 		roles: map[fixes.Ref]*role{}, bindings: map[string][]*binding{},
 		held: map[holding][]*binding{}, own: map[rbacv1.Subject]bool{},
 	}
-	a := newAggregator(fixes.Objects[*rbacv1.ClusterRole](inv, ""))
+	a := newAggregator(clusterRoles(inv))
 	for _, r := range a.roles {
 		x.roles[fixes.RefOf(r)] = &role{ref: fixes.RefOf(r), rules: a.rules(r), own: bootstrapped(r)}
 	}
@@ -76,11 +80,18 @@ func (x *Index) bind(obj fixes.Object, to rbacv1.RoleRef, subjects []rbacv1.Subj
 		ref = fixes.Ref{Kind: fixes.KindRole, Namespace: obj.GetNamespace(), Name: to.Name}
 	}
 	r := x.roles[ref]
-	if r == nil {
-		return
-	}
 	b := &binding{ref: fixes.RefOf(obj), role: r}
 	namespace := obj.GetNamespace()
+	if r == nil {
+		lost := Bound{Binding: b.ref, Role: ref}
+		for _, s := range subjects {
+			if s, _, ok := canonical(s, namespace); ok {
+				lost.Subjects = append(lost.Subjects, s)
+			}
+		}
+		x.unresolved = append(x.unresolved, lost)
+		return
+	}
 	for _, s := range subjects {
 		s, h, ok := canonical(s, namespace)
 		if !ok {
@@ -94,6 +105,16 @@ func (x *Index) bind(obj fixes.Object, to rbacv1.RoleRef, subjects []rbacv1.Subj
 	}
 	x.bindings[namespace] = append(x.bindings[namespace], b)
 	x.order = append(x.order, b)
+}
+
+// Unresolved returns the bindings to roles that are not there, without rules. In a
+// cluster they give nothing; with manifests, what they give is not known.
+func (x *Index) Unresolved() []Bound { return x.unresolved }
+
+// Own reports whether a role is one that Kubernetes itself makes.
+func (x *Index) Own(ref fixes.Ref) bool {
+	r := x.roles[ref]
+	return r != nil && r.own
 }
 
 // RulesOf returns the rules of a Role or a ClusterRole, those that it

@@ -87,6 +87,50 @@ func (x *Index) WhoCan(r Request) []Grant {
 	return grants
 }
 
+// Elsewhere returns the namespaces in which somebody is allowed a request that was
+// asked of all namespaces at once, and is not allowed that: with the subjects, in
+// order. It is empty for what stands in no namespace.
+func (x *Index) Elsewhere(r Request) map[string][]rbacv1.Subject {
+	if r.Namespace != "" || r.Path != "" {
+		return nil
+	}
+	if resource, _, _ := strings.Cut(r.Resource, "/"); resource != rbacv1.ResourceAll {
+		if namespaced, known := Namespaced(r.Group, resource); known && !namespaced {
+			return nil
+		}
+	}
+	everywhere := map[rbacv1.Subject]bool{}
+	for _, s := range Subjects(x.WhoCan(r)) {
+		everywhere[s] = true
+	}
+	out := map[string][]rbacv1.Subject{}
+	decided := map[*role]bool{}
+	for _, b := range x.order {
+		ns := b.ref.Namespace
+		if ns == "" {
+			continue
+		}
+		allowed, known := decided[b.role]
+		if !known {
+			allowed = b.role.allows(r)
+			decided[b.role] = allowed
+		}
+		if !allowed {
+			continue
+		}
+		for _, s := range b.subjects {
+			if s.APIGroup = ""; !everywhere[s] {
+				out[ns] = append(out[ns], s)
+			}
+		}
+	}
+	for ns, list := range out {
+		slices.SortFunc(list, compareSubjects)
+		out[ns] = slices.Compact(list)
+	}
+	return out
+}
+
 // Can reports whether a subject is allowed a request, as a member of the groups
 // that it is in by its nature too; see [IdentityOf].
 func (x *Index) Can(s rbacv1.Subject, r Request) bool { return x.Allows(IdentityOf(s), r) }

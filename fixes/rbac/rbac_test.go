@@ -257,3 +257,69 @@ func BenchmarkCan(b *testing.B) {
 		}
 	}
 }
+
+// TestBuiltin: manifests bind roles that only the cluster holds.
+func TestBuiltin(t *testing.T) {
+	inv := fixestest.Load(t, `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: widgets-view, labels: {rbac.authorization.k8s.io/aggregate-to-view: "true"}}
+rules: [{apiGroups: [example.com], resources: [widgets], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: cluster-admin} # their own, which is to take the place of the built-in one
+rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: edit, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+subjects: [{kind: Group, apiGroup: rbac.authorization.k8s.io, name: devs}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: admin}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: eve}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: lost}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: elsewhere}
+subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: mallory}]
+`)
+	x := New(inv)
+	devs := rbacv1.Subject{Kind: rbacv1.GroupKind, Name: "devs"}
+	eve := rbacv1.Subject{Kind: rbacv1.UserKind, Name: "eve"}
+	for _, c := range []struct {
+		who  rbacv1.Subject
+		r    Request
+		want bool
+	}{
+		{devs, To("get", fixes.KindSecret, "shop"), true},
+		{devs, Request{Verb: "create", Resource: "pods/exec", Namespace: "shop"}, true},
+		{devs, Request{Verb: "get", Group: "example.com", Resource: "widgets", Namespace: "shop"}, true},
+		{devs, To("create", fixes.KindRoleBinding, "shop"), false}, // admin may
+		{devs, To("get", fixes.KindSecret, ""), false},
+		{eve, To("get", fixes.KindPod, ""), true},
+		{eve, To("get", fixes.KindSecret, ""), false},
+	} {
+		if got := x.Can(c.who, c.r); got != c.want {
+			t.Errorf("%s %+v: %v", String(c.who), c.r, got)
+		}
+	}
+	if lost := x.Unresolved(); len(lost) != 1 || lost[0].Binding.Name != "lost" || len(x.LostTo(rbacv1.Subject{Kind: rbacv1.UserKind, Name: "mallory"}, "")) != 1 || len(x.LostTo(devs, "")) != 0 {
+		t.Errorf("unresolved: %+v", lost)
+	}
+	if got := x.Elsewhere(To("get", fixes.KindSecret, "")); len(got) != 1 || len(got["shop"]) != 1 || got["shop"][0].Name != "devs" {
+		t.Errorf("in single namespaces: %v", got)
+	}
+	if got := x.Elsewhere(To("get", fixes.KindPod, "shop")); got != nil {
+		t.Errorf("asked of one namespace: %v", got)
+	}
+	inv.Live = true
+	if x := New(inv); x.Can(devs, To("get", fixes.KindSecret, "shop")) || len(x.Unresolved()) != 2 {
+		t.Error("in a cluster, a role that is not there gives nothing")
+	}
+}

@@ -26,7 +26,12 @@ type WhatCan struct {
 	Runners []fixes.Ref
 	// All reports that it may do everything, by no role: the group system:masters.
 	All      bool
-	Bindings []rbac.Bound
+	Bindings []rbac.Held
+	// Unresolved are bindings that name it, to roles that are not there.
+	Unresolved []rbac.Held
+	// Partial reports that these may be roles that nobody looked at: of manifests,
+	// or where ClusterRoles may not be listed.
+	Partial bool
 }
 
 type subjectJSON struct {
@@ -130,20 +135,36 @@ func (a WhatCan) Table(w io.Writer) error {
 		_, err := fmt.Fprintln(w, "May do everything, by no role: the group "+rbac.Masters+".")
 		return err
 	}
-	if len(a.Bindings) == 0 {
+	if len(a.Bindings)+len(a.Unresolved) == 0 {
 		_, err := fmt.Fprintln(w, "May do nothing: no binding names it.")
 		return err
 	}
 	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tab, "WHERE\tMAY\tBINDING\tROLE")
-	for _, b := range a.Bindings {
-		where := b.Binding.Namespace
+	fmt.Fprintln(tab, "WHERE\tAS\tBINDING\tROLE\tMAY")
+	line := func(b rbac.Held, may string) {
+		where, as := b.Binding.Namespace, "itself"
 		if b.Everywhere() {
 			where = "*"
 		}
-		for _, r := range b.Rules {
-			row(tab, where, rbac.Describe(r), b.Binding.String(), b.Role.String())
+		if rbac.String(b.As) != rbac.String(a.Subject) {
+			as = rbac.String(b.As)
 		}
+		row(tab, where, as, b.Binding.String(), b.Role.String(), may) // what is long comes last
+	}
+	for _, b := range a.Bindings {
+		for _, r := range b.Rules {
+			line(b, rbac.Describe(r))
+		}
+		if len(b.Rules) == 0 {
+			line(b, "nothing: the role has no rules")
+		}
+	}
+	lost := "nothing: the role is not there"
+	if a.Partial {
+		lost = "not known: the role was not looked at"
+	}
+	for _, b := range a.Unresolved {
+		line(b, lost)
 	}
 	return tab.Flush()
 }
@@ -151,10 +172,12 @@ func (a WhatCan) Table(w io.Writer) error {
 // JSON prints what a subject may do for programs.
 func (a WhatCan) JSON(w io.Writer) error {
 	type boundJSON struct {
-		Namespace string              `json:"namespace,omitempty"`
-		Binding   *objectRef          `json:"binding"`
-		Role      *objectRef          `json:"role"`
-		Rules     []rbacv1.PolicyRule `json:"rules"`
+		Namespace string     `json:"namespace,omitempty"`
+		Binding   *objectRef `json:"binding"`
+		Role      *objectRef `json:"role"`
+		// As is whom the binding names: the subject, or a group that it is in.
+		As    subjectJSON         `json:"as"`
+		Rules []rbacv1.PolicyRule `json:"rules"`
 	}
 	out := struct {
 		SchemaVersion string       `json:"schemaVersion"`
@@ -162,16 +185,23 @@ func (a WhatCan) JSON(w io.Writer) error {
 		Workloads     []*objectRef `json:"workloads"`
 		Everything    bool         `json:"everything"`
 		Bindings      []boundJSON  `json:"bindings"`
-	}{"1", subjectOf(a.Subject), []*objectRef{}, a.All, []boundJSON{}}
+		Unresolved    []boundJSON  `json:"unresolved,omitempty"`
+	}{"1", subjectOf(a.Subject), []*objectRef{}, a.All, []boundJSON{}, nil}
 	for _, ref := range a.Runners {
 		out.Workloads = append(out.Workloads, refJSON(ref))
 	}
-	for _, b := range a.Bindings {
+	bound := func(b rbac.Held) boundJSON {
 		rules := b.Rules
 		if rules == nil {
 			rules = []rbacv1.PolicyRule{}
 		}
-		out.Bindings = append(out.Bindings, boundJSON{b.Binding.Namespace, refJSON(b.Binding), refJSON(b.Role), rules})
+		return boundJSON{b.Binding.Namespace, refJSON(b.Binding), refJSON(b.Role), subjectOf(b.As), rules}
+	}
+	for _, b := range a.Bindings {
+		out.Bindings = append(out.Bindings, bound(b))
+	}
+	for _, b := range a.Unresolved {
+		out.Unresolved = append(out.Unresolved, bound(b))
 	}
 	return encode(w, out)
 }

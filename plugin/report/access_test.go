@@ -17,13 +17,18 @@ func TestWhatCan(t *testing.T) {
 		Role:    fixes.Ref{Kind: fixes.KindClusterRole, Name: "view"},
 		Rules:   []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}}},
 	}
+	devs := rbacv1.Subject{Kind: rbacv1.GroupKind, Name: "devs"}
 	for name, tt := range map[string]struct {
 		answer     WhatCan
 		want, lack string
 	}{
 		"nothing":    {WhatCan{}, "May do nothing: no binding names it.", "WHERE"},
 		"everything": {WhatCan{All: true}, "May do everything, by no role", "WHERE"},
-		"a role":     {WhatCan{Bindings: []rbac.Bound{bound}}, "get pods", "\x1b"},
+		"a role":     {WhatCan{Bindings: []rbac.Held{{Bound: bound, As: devs}}}, "get pods", "\x1b"},
+		"a group":    {WhatCan{Bindings: []rbac.Held{{Bound: bound, As: devs}}}, "Group devs", "itself"},
+		"itself":     {WhatCan{Subject: devs, Bindings: []rbac.Held{{Bound: bound, As: devs}}}, "itself", "Group devs"},
+		"no role":    {WhatCan{Unresolved: []rbac.Held{{Bound: bound, As: devs}}}, "nothing: the role is not there", "not known"},
+		"not seen":   {WhatCan{Unresolved: []rbac.Held{{Bound: bound, As: devs}}, Partial: true}, "not known: the role was not looked at", "not there"},
 	} {
 		var b strings.Builder
 		if err := tt.answer.Table(&b); err != nil || !strings.Contains(b.String(), tt.want) || strings.Contains(b.String(), tt.lack) {
