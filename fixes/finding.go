@@ -203,12 +203,14 @@ func fingerprint(rule string, ref Ref, key string) string {
 // SortFindings orders findings for reading: the worst first, then by rule,
 // object and path.
 func SortFindings(findings []*Finding) {
-	slices.SortStableFunc(findings, func(a, b *Finding) int {
-		return cmp.Or(
-			-cmp.Compare(a.Severity, b.Severity),
-			cmp.Compare(a.Rule.ID, b.Rule.ID),
-			a.Object.Compare(b.Object),
-			cmp.Compare(a.Path, b.Path),
-			cmp.Compare(a.Fingerprint, b.Fingerprint))
-	})
+	slices.SortStableFunc(findings, compareFindings)
+}
+
+func compareFindings(a, b *Finding) int {
+	return cmp.Or(
+		-cmp.Compare(a.Severity, b.Severity),
+		cmp.Compare(a.Rule.ID, b.Rule.ID),
+		a.Object.Compare(b.Object),
+		cmp.Compare(a.Path, b.Path),
+		cmp.Compare(a.Fingerprint, b.Fingerprint))
 }

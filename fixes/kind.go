@@ -203,13 +203,18 @@ func lookupCustom(gk schema.GroupKind) (Kind, bool) {
 }
 
 func kindOfType(t reflect.Type) (Kind, bool) {
-	for _, kt := range kindTypes {
-		if kt.typ == t {
-			return kt.kind, true
-		}
-	}
-	return Kind{}, false
+	kind, ok := kindByType[t]
+	return kind, ok
 }
+
+// kindByType has the kinds of kindTypes: every name of an object asks for its kind.
+var kindByType = func() map[reflect.Type]Kind {
+	index := map[reflect.Type]Kind{}
+	for _, kt := range kindTypes {
+		index[kt.typ] = kt.kind
+	}
+	return index
+}()
 
 // allKinds lists all kinds; of those of one name, the server's own comes first.
 func allKinds() []Kind {

@@ -124,6 +124,11 @@ type Rule struct {
 	Kinds []Kind
 	// Phase orders the rule's fixes among others.
 	Phase Phase
+	// Local says that the check judges each namespace by the objects in it, by those
+	// in no namespace and by facts alone, and reports nothing but those; and
+	// that it does not go by the time. Then only namespaces in which something has
+	// changed are judged again; see [Result.After].
+	Local bool
 	// Connections says that the rule looks at connections, so that it judges
 	// again when the user has decided about one; see [Result.Decide].
 	Connections bool

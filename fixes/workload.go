@@ -81,6 +81,11 @@ func (w Workload) Selector() *metav1.LabelSelector {
 // Ref names the workload's object.
 func (w Workload) Ref() Ref { return RefOf(w.Object) }
 
+// Same reports whether two workloads are the same object, or states of it.
+func (w Workload) Same(o Workload) bool {
+	return w.Object == o.Object || w.Object.GetName() == o.Object.GetName() && w.Ref() == o.Ref()
+}
+
 // Container is one container of a workload, of any of the three lists.
 type Container struct {
 	*corev1.Container

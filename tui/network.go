@@ -95,7 +95,7 @@ func (a *app) lookUpNetwork() tea.Cmd {
 					result = result.Decide(decisions)
 					done.result, done.items = result, itemsOf(result)
 				}
-				if view, err = network.NewView(result); err != nil {
+				if view, err = viewAfter(view, result); err != nil {
 					return err
 				}
 			}
@@ -107,6 +107,15 @@ func (a *app) lookUpNetwork() tea.Cmd {
 		})
 		return done
 	}, a.animate())
+}
+
+// viewAfter returns the view of a result; before is the one that was shown, nil
+// where none was.
+func viewAfter(before *network.View, result *fixes.Result) (*network.View, error) {
+	if before == nil {
+		return network.NewView(result)
+	}
+	return before.After(result)
 }
 
 func (a *app) onNetDone(msg netDone) {

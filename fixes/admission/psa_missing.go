@@ -22,6 +22,7 @@ func psaMissing() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Tampering, fixes.InformationDisclosure},
 		References: psaReferences(),
 		Kinds:      append(fixes.WorkloadKinds(), fixes.KindNamespace),
+		Local:      true,
 		Phase:      fixes.Enforce,
 		Docs:       psaMissingDocs,
 		Check:      checkPSAMissing,

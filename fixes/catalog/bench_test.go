@@ -69,7 +69,8 @@ func BenchmarkJudge(b *testing.B) {
 			web = web.DeepCopy()
 			n++
 			web.Spec.Template.Spec.Containers[0].Image = fmt.Sprintf("registry.example.com/web:%d", n)
-			result = fixes.Scan(result.Inventory.Updated([]fixes.ObjectChange{{Object: fixes.RefOf(web), After: web}}), catalog.Rules())
+			changed := fixes.RefOf(web)
+			result = result.After(result.Inventory.Updated([]fixes.ObjectChange{{Object: changed, After: web}}), []fixes.Ref{changed})
 		}
 		held(b, result)
 	})

@@ -2,7 +2,6 @@ package connections
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -220,7 +219,7 @@ func (g *Graph) webhooks(names *names) []Link {
 	var out []Link
 	for _, w := range g.Workloads {
 		services := names.services[w.Object.GetNamespace()]
-		for _, name := range slices.Sorted(maps.Keys(services)) {
+		for _, name := range names.order[w.Object.GetNamespace()] {
 			for _, p := range services[name].Spec.Ports {
 				if p.Port != 443 || !strings.Contains(name+" "+p.Name+" "+p.TargetPort.StrVal, "webhook") {
 					continue

@@ -22,7 +22,7 @@ func (g *Graph) callBack() []Link {
 			ports = slices.DeleteFunc(declared(w), func(p Port) bool { return measures(w, p) || probed(w, p) })
 		}
 		for _, l := range g.From(Of(w)) {
-			to, ok := g.workload(l.To)
+			to, ok := g.Workload(l.To)
 			if !ok || l.To == l.From || l.scrape || l.Sure == Guessed {
 				continue
 			}

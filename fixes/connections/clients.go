@@ -94,9 +94,9 @@ func (g *Graph) narrowings(to fixes.Workload) []narrowing {
 // name.
 func (g *Graph) homeless(clients []fixes.Workload, than fixes.Workload) []fixes.Workload {
 	return slices.DeleteFunc(slices.Clone(clients), func(w fixes.Workload) bool {
-		return slices.ContainsFunc(g.Workloads, func(store fixes.Workload) bool {
-			return store.Object.GetNamespace() == w.Object.GetNamespace() && store.Ref() != than.Ref() &&
-				isDatabase(store) && isCache(store) == isCache(than) && (g.isOwner(w, store) || g.linked(w, store))
+		return slices.ContainsFunc(g.In(w.Object.GetNamespace()), func(store fixes.Workload) bool {
+			return store.Ref() != than.Ref() && isDatabase(store) && isCache(store) == isCache(than) &&
+				(g.isOwner(w, store) || g.linked(w, store))
 		})
 	})
 }
@@ -132,8 +132,8 @@ func (g *Graph) visits(w fixes.Workload) bool {
 // name a sibling: then the custom there is to do so.
 func (g *Graph) namesPeers(namespace string) bool {
 	name, all := 0, 0
-	for _, w := range g.Workloads {
-		if w.Object.GetNamespace() != namespace || IsStore(w) || isProduct(w) {
+	for _, w := range g.In(namespace) {
+		if IsStore(w) || isProduct(w) {
 			continue
 		}
 		all++

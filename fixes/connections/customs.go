@@ -39,6 +39,7 @@ func (g *Graph) findCustoms() *customs {
 	exposed, serving := map[string]int{}, map[string]int{}
 	members, services := map[string]int{}, map[string]int{} // of a namespace: all, and those of an application
 	prefixed := map[[2]string]int{}                         // those of a namespace whose names begin with a word
+	service := map[End]bool{}
 	for _, w := range g.Workloads {
 		ns := w.Object.GetNamespace()
 		members[ns]++
@@ -46,6 +47,7 @@ func (g *Graph) findCustoms() *customs {
 		first, _, _ := strings.Cut(w.Object.GetName(), "-")
 		prefixed[[2]string{ns, first}]++
 		if isService(w) {
+			service[Of(w)] = true
 			services[ns]++
 		}
 		if !IsStore(w) && g.serves(w) {
@@ -65,17 +67,17 @@ func (g *Graph) findCustoms() *customs {
 			c.prefix[ns] = words[0]
 			words = words[1:] // of the application: shop-registry
 		}
-		c.directory[Of(w)] = isService(w) && slices.Contains(directories, strings.Join(words, "-"))
+		c.directory[Of(w)] = service[Of(w)] && slices.Contains(directories, strings.Join(words, "-"))
 	}
 	named := map[End]map[End]bool{}
 	for _, w := range g.Workloads {
 		to := Of(w)
-		if !isService(w) || c.directory[to] {
+		if !service[to] || c.directory[to] {
 			continue
 		}
 		callers := map[End]bool{}
 		for _, l := range g.To(to) {
-			if from, ok := g.workload(l.From); ok && l.From != to && !l.scrape && l.From.Workload.Namespace == to.Workload.Namespace && isService(from) {
+			if l.From != to && !l.scrape && l.From.Workload.Namespace == to.Workload.Namespace && service[l.From] {
 				callers[l.From] = true
 			}
 		}

@@ -33,7 +33,7 @@ func (d *decider) with(decisions []fixes.Decision) *Graph {
 // decide returns the graph after some decisions, the coarse ones first, so
 // that the finer ones count.
 func (g *Graph) decide(decisions []fixes.Decision) *Graph {
-	out := &Graph{Workloads: g.Workloads, Blocked: g.Blocked, API: g.API, names: g.names}
+	out := &Graph{Workloads: g.Workloads, Blocked: g.Blocked, API: g.API, names: g.names, nodes: g.nodes}
 	out.replace(g.Links)
 	ordered := slices.Clone(decisions)
 	slices.SortStableFunc(ordered, func(a, b fixes.Decision) int { return cmp.Compare(fineness(a), fineness(b)) })
@@ -128,10 +128,8 @@ func (g *Graph) narrow(l Link, d fixes.Decision) []Link {
 			return []End{e}
 		}
 		var out []End
-		for _, w := range g.Workloads {
-			if w.Object.GetNamespace() == e.Name {
-				out = append(out, Of(w))
-			}
+		for _, w := range g.In(e.Name) {
+			out = append(out, Of(w))
 		}
 		return out
 	}
@@ -228,7 +226,7 @@ func (g *Graph) ends(d fixes.DecidedEnd) []End {
 		return []End{{Place: Place(d.Place), Name: d.Name}}
 	}
 	var out []End
-	for _, w := range g.Workloads {
+	for _, w := range g.In(d.Namespace) {
 		if Named(d, Of(w)) {
 			out = append(out, Of(w))
 		}
@@ -244,13 +242,10 @@ func (g *Graph) Ports(to End) []Port {
 	for _, i := range g.to[to] {
 		out = append(out, g.Links[i].Ports...)
 	}
-	if i := slices.IndexFunc(g.Workloads, func(w fixes.Workload) bool { return Of(w) == to }); i >= 0 {
-		w := g.Workloads[i]
+	if w, ok := g.Workload(to); ok {
 		out = append(out, declared(w)...)
-		for _, s := range g.names.services[w.Object.GetNamespace()] {
-			if slices.ContainsFunc(s.to, func(o fixes.Workload) bool { return o.Ref() == w.Ref() }) {
-				out = append(out, all(g.names.destinations(s, 0), to)...)
-			}
+		for _, s := range g.names.serving[to] {
+			out = append(out, all(g.names.destinations(s, 0), to)...)
 		}
 	}
 	slices.SortFunc(out, comparePorts)

@@ -147,9 +147,9 @@ type Graph struct {
 	Cut []Link
 
 	names    *names
-	places   map[End]int // of Workloads
+	nodes    nodes
 	customs  *customs
-	index    map[string]int // of Links, by ends and ports
+	index    map[linkKey]int // of Links
 	to, from map[End][]int
 }
 
@@ -167,14 +167,18 @@ func (g *Graph) at(places []int) []Link {
 	return out
 }
 
-// workload returns the workload that an end is.
-func (g *Graph) workload(e End) (fixes.Workload, bool) {
-	i, ok := g.places[e]
+// Workload returns the workload that an end is.
+func (g *Graph) Workload(e End) (fixes.Workload, bool) {
+	i, ok := g.nodes.places[e]
 	if !ok {
 		return fixes.Workload{}, false
 	}
 	return g.Workloads[i], true
 }
+
+// In returns the workloads of a namespace, in the order of Workloads. The slice
+// belongs to the graph.
+func (g *Graph) In(namespace string) []fixes.Workload { return g.nodes.in[namespace] }
 
 // Behind returns the workloads that a Service selects.
 func (g *Graph) Behind(svc *corev1.Service) []fixes.Workload {
@@ -188,7 +192,7 @@ func (g *Graph) add(l Link) {
 	l.Ports = slices.Clone(l.Ports)
 	slices.SortFunc(l.Ports, comparePorts)
 	l.Ports = slices.Compact(l.Ports)
-	key := fmt.Sprintf("%v>%v%v", l.From, l.To, l.Ports)
+	key := keyOf(l)
 	i, ok := g.index[key]
 	if !ok {
 		g.index[key] = len(g.Links)
@@ -209,7 +213,7 @@ func (g *Graph) add(l Link) {
 
 // replace makes a list of links the graph's.
 func (g *Graph) replace(links []Link) {
-	g.Links, g.index, g.to, g.from = nil, map[string]int{}, map[End][]int{}, map[End][]int{}
+	g.Links, g.index, g.to, g.from = nil, make(map[linkKey]int, len(links)), map[End][]int{}, map[End][]int{}
 	for _, l := range links {
 		g.add(l)
 	}
@@ -274,17 +278,15 @@ func written(w fixes.Workload) bool {
 }
 
 func find(inv *fixes.Inventory) *Graph {
-	g := &Graph{API: apiOf(inv), places: map[End]int{}}
+	g := &Graph{API: apiOf(inv)}
 	g.replace(nil)
 	for _, w := range inv.Workloads("") {
 		if !w.Finished() && !w.Spec.HostNetwork && written(w) {
 			g.Workloads = append(g.Workloads, w)
 		}
 	}
-	for i, w := range g.Workloads {
-		g.places[Of(w)] = i
-	}
-	names := newNames(inv, g.Workloads)
+	g.nodes = newNodes(g.Workloads)
+	names := newNames(inv, g.nodes)
 	g.names = names
 	g.references(inv, names)
 	g.routes(inv, names)

@@ -1,7 +1,6 @@
 package connections
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -36,7 +35,7 @@ func (g *Graph) guessClients(names *names) {
 	guesses := g.webhooks(names) // added at the end: one guess is no reason against another
 	for _, w := range g.Workloads {
 		services := names.services[w.Object.GetNamespace()]
-		for _, name := range slices.Sorted(maps.Keys(services)) {
+		for _, name := range names.leading[w.Object.GetNamespace()][Of(w)] {
 			open := g.unreached(w, names.destinations(services[name].forSiblings(), 0))
 			if len(open) == 0 {
 				continue
@@ -74,7 +73,7 @@ func (g *Graph) namedAfter(names *names) []Link {
 			continue
 		}
 		services := names.services[w.Object.GetNamespace()]
-		for _, name := range slices.Sorted(maps.Keys(services)) {
+		for _, name := range names.order[w.Object.GetNamespace()] {
 			s := services[name]
 			for _, d := range names.destinations(s, 0) {
 				to, ok := behind(s, d.to)
@@ -120,14 +119,14 @@ func (g *Graph) isExposed(e End) bool {
 }
 
 // serves reports whether a Service leads to a workload.
-func (g *Graph) serves(w fixes.Workload) bool { return g.names.served[Of(w)] }
+func (g *Graph) serves(w fixes.Workload) bool { return len(g.names.serving[Of(w)]) > 0 }
 
 // neighbours returns the other workloads of a namespace that are no stores, or
 // are replicas of the same store by their name (redis-replica of redis-master).
 func (g *Graph) neighbours(to fixes.Workload) []fixes.Workload {
 	var out []fixes.Workload
-	for _, w := range g.Workloads {
-		if w.Object.GetNamespace() == to.Object.GetNamespace() && w.Ref() != to.Ref() && (!IsStore(w) || replicates(w, to)) {
+	for _, w := range g.In(to.Object.GetNamespace()) {
+		if !w.Same(to) && (!IsStore(w) || replicates(w, to)) {
 			out = append(out, w)
 		}
 	}

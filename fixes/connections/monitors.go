@@ -160,7 +160,7 @@ func (g *Graph) probes(inv *fixes.Inventory, names *names) {
 			asks := why
 			asks.Text += " asks for it"
 			for _, d := range names.destinations(s, prober.port) {
-				w, ok := g.workload(d.to)
+				w, ok := g.Workload(d.to)
 				if !ok {
 					continue
 				}

@@ -39,30 +39,35 @@ func (s service) forSiblings() service {
 // names finds what the names and addresses of a cluster lead to.
 type names struct {
 	services  map[string]map[string]service // by namespace and name
+	order     map[string][]string           // the names of a namespace's
 	addresses map[netip.Addr]service
-	served    map[End]bool // the workloads that a Service leads to
+	serving   map[End][]service // those of its namespace that select a workload
+	// leading has the names of a namespace's Services that lead to a workload,
+	// wherever it is, at ports for its siblings; in order.
+	leading map[string]map[End][]string
 }
 
-func newNames(inv *fixes.Inventory, workloads []fixes.Workload) *names {
-	n := &names{services: map[string]map[string]service{}, addresses: map[netip.Addr]service{}, served: map[End]bool{}}
-	byNamespace := map[string][]fixes.Workload{}
-	for _, w := range workloads {
-		ns := w.Object.GetNamespace()
-		byNamespace[ns] = append(byNamespace[ns], w)
-	}
+func newNames(inv *fixes.Inventory, nodes nodes) *names {
+	n := &names{services: map[string]map[string]service{}, addresses: map[netip.Addr]service{}, order: map[string][]string{},
+		serving: map[End][]service{}, leading: map[string]map[End][]string{}}
 	for _, svc := range fixes.Objects[*corev1.Service](inv, "") {
 		s := service{Service: svc}
 		if len(svc.Spec.Selector) > 0 {
 			selector := labels.SelectorFromSet(svc.Spec.Selector)
-			for _, w := range byNamespace[svc.Namespace] {
+			for _, w := range nodes.in[svc.Namespace] {
 				if selector.Matches(labels.Set(w.Meta.Labels)) {
 					s.to = append(s.to, w)
-					n.served[Of(w)] = true
 				}
+			}
+			for _, w := range s.to {
+				n.serving[Of(w)] = append(n.serving[Of(w)], s)
 			}
 		}
 		if n.services[svc.Namespace] == nil {
 			n.services[svc.Namespace] = map[string]service{}
+		}
+		if _, twice := n.services[svc.Namespace][svc.Name]; !twice { // in another manifest
+			n.order[svc.Namespace] = append(n.order[svc.Namespace], svc.Name)
 		}
 		n.services[svc.Namespace][svc.Name] = s
 		for _, ip := range slices.Concat(svc.Spec.ClusterIPs, svc.Spec.ExternalIPs, []string{svc.Spec.ClusterIP}) {
@@ -71,7 +76,22 @@ func newNames(inv *fixes.Inventory, workloads []fixes.Workload) *names {
 			}
 		}
 	}
+	n.lead()
 	return n
+}
+
+// lead fills in what leads to whom.
+func (n *names) lead() {
+	for ns, services := range n.services {
+		n.leading[ns] = map[End][]string{}
+		for _, name := range n.order[ns] {
+			for _, d := range n.destinations(services[name].forSiblings(), 0) {
+				if d.to.IsWorkload() {
+					n.leading[ns][d.to] = append(n.leading[ns][d.to], name)
+				}
+			}
+		}
+	}
 }
 
 // service returns a Service by its name.

@@ -13,7 +13,7 @@ import (
 func (g *Graph) references(inv *fixes.Inventory, names *names) {
 	for _, w := range inv.Workloads("") {
 		host := w.Spec.HostNetwork
-		if _, ok := g.workload(Of(w)); !ok && (!host || w.Finished() || !written(w)) {
+		if _, ok := g.Workload(Of(w)); !ok && (!host || w.Finished() || !written(w)) {
 			continue
 		}
 		for t := range texts(inv, w) {
@@ -85,7 +85,7 @@ func (g *Graph) reference(names *names, w fixes.Workload, t text, c candidate) {
 		if d.to == Of(w) {
 			continue
 		}
-		if to, ok := g.workload(d.to); ok && c.port == 0 && !IsStore(w) && (!isProduct(w) || IsStore(to) && !isExporter(w)) {
+		if to, ok := g.Workload(d.to); ok && c.port == 0 && !IsStore(w) && (!isProduct(w) || IsStore(to) && !isExporter(w)) {
 			d.ports = portsFor(w, to, d.ports)
 		}
 		g.add(Link{From: Of(w), To: d.to, Ports: d.ports, Sure: sure, Why: []Reason{t.because(what)}})

@@ -79,7 +79,8 @@ func (g *Graph) sight(seen map[ends]map[Port][]Reason, names *names, f *fixes.Fl
 func (g *Graph) endOf(e fixes.FlowEnd) (End, bool) {
 	switch {
 	case e.IsWorkload():
-		return End{Workload: e.Object}, slices.ContainsFunc(g.Workloads, func(w fixes.Workload) bool { return w.Ref() == e.Object })
+		_, ok := g.Workload(End{Workload: e.Object})
+		return End{Workload: e.Object}, ok
 	case e.Namespace != "":
 		return End{Place: Pods, Name: e.Namespace}, true
 	case e.Block.IsValid():
@@ -136,9 +137,8 @@ func (g *Graph) servesDNS(e fixes.FlowEnd) bool {
 	if e.Namespace == metav1.NamespaceSystem {
 		return true // a port 53 of a pod there
 	}
-	return slices.ContainsFunc(g.Workloads, func(w fixes.Workload) bool {
-		return w.Ref() == e.Object && isDNS(e.Object.Namespace, e.Object.Name, w.Meta.Labels)
-	})
+	w, ok := g.Workload(End{Workload: e.Object})
+	return ok && isDNS(e.Object.Namespace, e.Object.Name, w.Meta.Labels)
 }
 
 // confirmed returns the links with what was seen of them, and those that only

@@ -19,6 +19,7 @@ func mutableTag() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.ElevationOfPrivilege, fixes.Tampering},
 		References: []fixes.Reference{fixes.CIS("5.5.1"), fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K02")},
 		Kinds:      append(fixes.WorkloadKinds(), fixes.KindImage),
+		Local:      true,
 		Docs:       mutableTagDocs,
 		Check:      checkMutableTag,
 	}

@@ -17,6 +17,7 @@ func pullPolicy() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.Tampering, fixes.ElevationOfPrivilege},
 		References: []fixes.Reference{fixes.CIS("1.2.11"), fixes.CIS("5.5.1"), fixes.OWASP("K02")},
 		Kinds:      append(fixes.WorkloadKinds(), fixes.KindImage),
+		Local:      true,
 		Docs:       pullPolicyDocs,
 		Check:      checkPullPolicy,
 	}

@@ -19,6 +19,7 @@ func pullSecret() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.InformationDisclosure, fixes.Spoofing},
 		References: []fixes.Reference{fixes.CIS("5.5.1"), fixes.OWASP("K02")},
 		Kinds:      append(fixes.WorkloadKinds(), fixes.KindSecret, fixes.KindServiceAccount, fixes.KindImage),
+		Local:      true,
 		Docs:       pullSecretDocs,
 		Check:      checkPullSecret,
 	}

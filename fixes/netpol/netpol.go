@@ -8,7 +8,9 @@ package netpol
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -218,6 +220,17 @@ func (p *Policies) Endpoint(peer Peer) Endpoint {
 	e.ingress, e.egress = selecting(p.ingress[peer.Namespace]), selecting(p.egress[peer.Namespace])
 	e.admin = p.admin.about(peer)
 	return e
+}
+
+// Same reports whether two endpoints, of two compilations perhaps, are one peer
+// that the same policies select, as far as those decide.
+func (e *Endpoint) Same(o *Endpoint) bool {
+	same := func(a, b []side) bool {
+		return slices.EqualFunc(a, b, func(x, y side) bool {
+			return x.policy == y.policy || x.policy.Namespace == y.policy.Namespace && reflect.DeepEqual(x.policy.Spec, y.policy.Spec)
+		})
+	}
+	return same(e.ingress, o.ingress) && same(e.egress, o.egress) && maps.EqualFunc(e.admin, o.admin, slices.Equal) && reflect.DeepEqual(e.Peer, o.Peer)
 }
 
 // Judge says whether a connection between two endpoints is allowed, and by

@@ -77,8 +77,8 @@ func selectedBy(graph *connections.Graph, policy *networkingv1.NetworkPolicy) []
 		return nil
 	}
 	var out []fixes.Workload
-	for _, w := range graph.Workloads {
-		if w.Object.GetNamespace() == policy.Namespace && selector.Matches(labels.Set(w.Meta.Labels)) {
+	for _, w := range graph.In(policy.Namespace) {
+		if selector.Matches(labels.Set(w.Meta.Labels)) {
 			out = append(out, w)
 		}
 	}

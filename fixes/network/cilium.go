@@ -88,7 +88,7 @@ func (s synthesis) ciliumPolicy(w fixes.Workload, in, out bool, leaveOut func(*m
 	if len(ingress)+len(egress) == 0 {
 		return nil
 	}
-	selector := s.selector(w)
+	selector := s.selectors.of(w)
 	if leaveOut != nil {
 		leaveOut(&selector, w, len(ingress) > 0, len(egress) > 0)
 	}

@@ -98,6 +98,8 @@ type Grid struct {
 	Count [Cut + 1]int
 
 	cells []Cell
+	// others counts, for each server, what those of whom nothing tells reach.
+	others []pairs
 }
 
 // Cell returns the cell of a client and a server, by their places.
@@ -117,7 +119,13 @@ func (v *View) Grid(namespace string) *Grid {
 	links := slices.Concat(v.graph.Links, v.graph.Cut)
 	g.Servers = v.servers(namespace, own, links)
 	others = g.addClients(own, others, links)
-	v.fill(g, others)
+	v.mu.Lock()
+	old := v.last
+	v.mu.Unlock()
+	v.fill(g, others, newKnown(v, old, g, others))
+	v.mu.Lock()
+	v.last = &drawn{v.was, v.is, g, others}
+	v.mu.Unlock()
 	return g
 }
 
@@ -201,7 +209,7 @@ func compareEnds(a, b connections.End) int {
 }
 
 // fill judges all cells.
-func (v *View) fill(g *Grid, others []connections.End) {
+func (v *View) fill(g *Grid, others []connections.End, k *known) {
 	g.cells = make([]Cell, len(g.Clients)*len(g.Servers))
 	columns := map[connections.End][]int{}
 	for i, s := range g.Servers {
@@ -224,7 +232,7 @@ func (v *View) fill(g *Grid, others []connections.End) {
 	}
 	for row, client := range g.Clients {
 		if client.Others > 0 {
-			v.fillOthers(g, row, others)
+			v.fillOthers(g, row, others, k)
 			continue
 		}
 		wanted, told := sure(v.graph, client.End), sure(v.told, client.End)
@@ -234,7 +242,9 @@ func (v *View) fill(g *Grid, others []connections.End) {
 			if !here || client.End == server.End && wanted[col] == 0 && told[col] == 0 {
 				continue
 			}
-			v.judge(client.End, server, c)
+			if !k.cell(row, col, c) {
+				v.judge(client.End, server, c)
+			}
 			c.told = told[col] > 0
 			if slices.ContainsFunc(cut[client.End], server.at) {
 				c.State = Cut
@@ -258,32 +268,47 @@ func (v *View) judge(from connections.End, to Server, c *Cell) {
 
 // fillOthers fills the row of those of whom nothing tells: it is open where one
 // of them gets through.
-func (v *View) fillOthers(g *Grid, row int, others []connections.End) {
+func (v *View) fillOthers(g *Grid, row int, others []connections.End, k *known) {
+	g.others = make([]pairs, len(g.Servers))
 	for col, server := range g.Servers {
 		if !within(server.End, g.Namespace) {
 			continue
 		}
-		c := &g.cells[row*len(g.Servers)+col]
-		for _, from := range others {
-			var one Cell
-			v.judge(from, server, &one)
-			c.Before, c.After = c.Before || one.Before, c.After || one.After
-			g.count(server, one.Before, one.After)
+		r := &g.others[col]
+		if !k.others(col, r) {
+			for _, from := range others {
+				var one Cell
+				v.judge(from, server, &one)
+				r.add(one.Before, one.After)
+			}
 		}
+		if server.declared {
+			g.All, g.Before, g.After = g.All+r.all, g.Before+r.before, g.After+r.after
+		}
+		c := &g.cells[row*len(g.Servers)+col]
+		c.Before, c.After = r.before > 0, r.after > 0
 		c.State = stateOf(0, c.Before, c.After)
 	}
 }
 
-func (g *Grid) count(s Server, before, after bool) {
-	if !s.declared {
-		return
-	}
-	g.All++
+// pairs counts who reaches a server.
+type pairs struct{ all, before, after int }
+
+func (r *pairs) add(before, after bool) {
+	r.all++
 	if before {
-		g.Before++
+		r.before++
 	}
 	if after {
-		g.After++
+		r.after++
+	}
+}
+
+func (g *Grid) count(s Server, before, after bool) {
+	if s.declared {
+		r := pairs{g.All, g.Before, g.After}
+		r.add(before, after)
+		g.All, g.Before, g.After = r.all, r.before, r.after
 	}
 }
 

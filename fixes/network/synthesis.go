@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -23,23 +22,18 @@ type synthesis struct {
 	// cilium: what a NetworkPolicy cannot say is said in a CiliumNetworkPolicy.
 	cilium    bool
 	dns       networkingv1.NetworkPolicyEgressRule
-	workloads map[fixes.Ref]fixes.Workload
-	selectors map[fixes.Ref]metav1.LabelSelector // as they are asked for
+	selectors *selectors
 }
 
 func synthesisOf(inv *fixes.Inventory) synthesis {
-	s := synthesis{connections.Find(inv), writesCilium(inv), dnsRule(inv), map[fixes.Ref]fixes.Workload{}, map[fixes.Ref]metav1.LabelSelector{}}
-	for _, w := range s.graph.Workloads {
-		s.workloads[w.Ref()] = w
-	}
-	return s
+	return synthesis{connections.Find(inv), writesCilium(inv), dnsRule(inv), selectorsOf(inv)}
 }
 
 // allow returns the policy that lets through, for one workload, what the graph
 // tells of, in the given directions; nil where there is nothing to let through.
 func (s synthesis) allow(w fixes.Workload, in, out bool) *networkingv1.NetworkPolicy {
 	own := connections.Of(w)
-	p := newPolicy("allow-"+w.Object.GetName(), s.selector(w), nil)
+	p := newPolicy("allow-"+w.Object.GetName(), s.selectors.of(w), nil)
 	if in {
 		for _, l := range s.graph.To(own) {
 			p.Spec.Ingress = addIngress(p.Spec.Ingress, s.callers(l.From, w.Object.GetNamespace()), portsOf(l.Ports))
@@ -156,11 +150,11 @@ func (s synthesis) peers(e connections.End, namespace string) []networkingv1.Net
 	case connections.Anyone:
 		return nil
 	}
-	w, ok := s.workloads[e.Workload]
+	w, ok := s.graph.Workload(e)
 	if !ok {
 		return nil
 	}
-	selector := s.selector(w)
+	selector := s.selectors.of(w)
 	return []networkingv1.NetworkPolicyPeer{{NamespaceSelector: in(e.Workload.Namespace), PodSelector: &selector}}
 }
 
@@ -169,74 +163,6 @@ func (s synthesis) peers(e connections.End, namespace string) []networkingv1.Net
 func inside(host string) bool {
 	top := host[strings.LastIndexByte(host, '.')+1:]
 	return slices.Contains([]string{"local", "internal", "intranet", "private", "corp", "home", "lan", "arpa"}, top)
-}
-
-// fleeting are labels that another rollout or another version changes.
-var fleeting = []string{"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index",
-	"helm.sh/chart", "app.kubernetes.io/version", "batch.kubernetes.io/controller-uid", "controller-uid", "pod-template-generation", "chart", "version", "heritage"}
-
-// selector returns a selector of a workload's pods, as a copy of the caller's
-// own; see choose.
-func (s synthesis) selector(w fixes.Workload) metav1.LabelSelector {
-	chosen, ok := s.selectors[w.Ref()]
-	if !ok {
-		chosen = s.choose(w)
-		s.selectors[w.Ref()] = chosen
-	}
-	return *chosen.DeepCopy()
-}
-
-// choose returns a selector of a workload's pods, and as far as labels tell
-// them apart, of no others: what its controller selects them by, which does not
-// change, or else their labels.
-func (s synthesis) choose(w fixes.Workload) metav1.LabelSelector {
-	if own := w.Selector(); own != nil && s.exact(*own, w) {
-		return *own.DeepCopy()
-	}
-	set := map[string]string{}
-	for key, value := range w.Meta.Labels {
-		if !slices.Contains(fleeting, key) {
-			set[key] = value
-		}
-	}
-	if len(set) > 0 {
-		return metav1.LabelSelector{MatchLabels: set}
-	}
-	// Without labels it is told by those that all others have.
-	var out metav1.LabelSelector
-	for _, other := range s.graph.Workloads {
-		if other.Object.GetNamespace() != w.Object.GetNamespace() || other.Ref() == w.Ref() {
-			continue
-		}
-		for _, key := range sortedKeys(other.Meta.Labels) {
-			r := metav1.LabelSelectorRequirement{Key: key, Operator: metav1.LabelSelectorOpDoesNotExist}
-			if !slices.Contains(fleeting, key) && !has(out.MatchExpressions, r) {
-				out.MatchExpressions = append(out.MatchExpressions, r)
-				break
-			}
-		}
-	}
-	return out
-}
-
-func sortedKeys(set map[string]string) []string {
-	var keys []string
-	for key := range set {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// exact reports whether a selector selects no other workload's pods.
-func (s synthesis) exact(selector metav1.LabelSelector, w fixes.Workload) bool {
-	matches, err := metav1.LabelSelectorAsSelector(&selector)
-	if err != nil {
-		return false
-	}
-	return !slices.ContainsFunc(s.graph.Workloads, func(o fixes.Workload) bool {
-		return o.Object.GetNamespace() == w.Object.GetNamespace() && o.Ref() != w.Ref() && matches.Matches(labels.Set(o.Meta.Labels))
-	})
 }
 
 func portsOf(ports []connections.Port) []networkingv1.NetworkPolicyPort {

@@ -3,6 +3,7 @@ package network
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/connections"
@@ -19,6 +20,9 @@ type View struct {
 
 	graph, told *connections.Graph
 	was, is     *simulation
+
+	mu   sync.Mutex // guards last
+	last *drawn
 }
 
 // Segment is a namespace and how its connections stand.
@@ -51,6 +55,19 @@ func NewView(result *fixes.Result) (*View, error) {
 		was: newSimulation(inv), is: newSimulation(after.Inventory)}
 	v.survey(result)
 	return v, nil
+}
+
+// After returns the view of a result that the user's decisions have made of the
+// one that this view is of. What both agree in is not worked out again.
+func (v *View) After(result *fixes.Result) (*View, error) {
+	next, err := NewView(result)
+	if err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	next.last = v.last
+	return next, nil
 }
 
 // CloseAll returns a draft in which all namespaces are closed that a scan found

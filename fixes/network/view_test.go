@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -60,8 +61,14 @@ func TestPoliciesFollowDecisions(t *testing.T) {
 			t.Fatalf("round %d: %v is read as %v", round, decisions, read)
 		}
 		next := result.Decide(decisions)
-		after := viewed(t, next)
+		after, err := v.After(next)
+		if err != nil {
+			t.Fatal(err)
+		}
 		h := after.Grid(g.Namespace)
+		if fresh := viewed(t, next).Grid(g.Namespace); !reflect.DeepEqual(h, fresh) {
+			t.Fatalf("round %d: decided %v: the grid after another is not what it is by itself%s", round, decisions, text)
+		}
 		r, k := slices.Index(h.Clients, g.Clients[row]), slices.Index(h.Servers, g.Servers[col])
 		if r < 0 || k < 0 { // nothing leads there any more
 			continue
@@ -248,7 +255,10 @@ func BenchmarkDecide(b *testing.B) {
 		next := result.Decide(v.Decide(nil, g, i%500, (i+5)%500, true))
 		judging += time.Since(from)
 		from = time.Now()
-		after := viewed(b, next)
+		after, err := v.After(next)
+		if err != nil {
+			b.Fatal(err)
+		}
 		closing += time.Since(from)
 		from = time.Now()
 		after.Grid("crowd")

@@ -83,6 +83,7 @@ func (c control) rule() *fixes.Rule {
 		Threats:    c.threats,
 		References: append(c.references, fixes.NSA("Kubernetes Pod security"), fixes.OWASP("K01")),
 		Kinds:      slices.Concat(fixes.WorkloadKinds(), evidenceKinds, []fixes.Kind{fixes.KindTrial}),
+		Local:      true,
 		Docs:       c.docs,
 		Check:      c.run,
 	}

@@ -18,6 +18,7 @@ func containerNoLimits() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.DenialOfService},
 		References: []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K01")},
 		Kinds:      containerKinds(),
+		Local:      true,
 		Docs:       containerNoLimitsDocs,
 		Check:      checkContainerNoLimits,
 	}

@@ -15,6 +15,7 @@ func containerNoRequests() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.DenialOfService},
 		References: []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K01")},
 		Kinds:      containerKinds(),
+		Local:      true,
 		Docs:       containerNoRequestsDocs,
 		Check:      checkContainerNoRequests,
 	}

@@ -16,6 +16,7 @@ func limitRangeMissing() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.DenialOfService},
 		References: []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K01")},
 		Kinds:      append(fixes.WorkloadKinds(), fixes.KindNamespace, fixes.KindLimitRange, fixes.KindUsage),
+		Local:      true,
 		Phase:      fixes.Size,
 		Docs:       limitRangeMissingDocs,
 		Check:      checkLimitRangeMissing,

@@ -13,6 +13,7 @@ func quotaMissing() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.DenialOfService},
 		References: []fixes.Reference{fixes.NSA("Network separation and hardening"), fixes.OWASP("K01")},
 		Kinds:      quotaKinds(),
+		Local:      true,
 		Phase:      fixes.Size,
 		Docs:       quotaMissingDocs,
 		Check:      checkQuotaMissing,

@@ -21,6 +21,7 @@ func annotationSecret() *fixes.Rule {
 		Threats:    []fixes.Threat{fixes.InformationDisclosure},
 		References: []fixes.Reference{fixes.CIS("5.4.1"), fixes.NSA("Authentication and authorization"), fixes.OWASP("K08")},
 		Kinds:      append(fixes.WorkloadKinds(), annotatedKinds...),
+		Local:      true,
 		Docs:       annotationSecretDocs,
 		Check:      checkAnnotationSecret,
 	}

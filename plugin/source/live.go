@@ -17,8 +17,8 @@ import (
 )
 
 // Live is what a scan of a cluster found, kept up to date: object by object
-// where it is asked to (Rescan), or with all that changes (Follow). Whatever
-// changes, all rules judge the new inventory, since many look across objects.
+// where it is asked to (Rescan), or with all that changes (Follow). Rules judge the
+// new inventory as far as a change can reach; see [fixes.Result.After].
 type Live struct {
 	cluster *Cluster
 	rules   []*fixes.Rule
@@ -28,6 +28,7 @@ type Live struct {
 
 	mu     sync.Mutex // held while a result is made
 	inv    *fixes.Inventory
+	latest fixes.Result // what all rules have found; who gets a result may part it
 	number int
 	// seen are the skips that follow from the inventory's objects.
 	seen []fixes.Skip
@@ -40,7 +41,7 @@ type Live struct {
 func NewLive(c *Cluster, result *fixes.Result, decisions func() []fixes.Decision) *Live {
 	inv := result.Inventory.Scanned()
 	return &Live{
-		cluster: c, rules: result.Rules, decisions: decisions, now: time.Now,
+		cluster: c, rules: result.Rules, decisions: decisions, now: time.Now, latest: *result,
 		inv: inv, seen: skipsOf(inv, result.Rules), refused: map[place]bool{},
 	}
 }
@@ -122,7 +123,8 @@ func (l *Live) judge(c *changes) (fixes.Update, bool) {
 	l.inv = l.next(list)
 	l.number++
 	update.Number = l.number
-	update.Result = fixes.Scan(l.inv, l.rules)
+	update.Result = l.latest.After(l.inv, update.Changed)
+	l.latest = *update.Result
 	slices.SortFunc(update.Changed, fixes.Ref.Compare)
 	return update, true
 }
