@@ -23,7 +23,9 @@ type grace struct {
 	pull time.Duration
 	// refused: the server refuses to admit the pods.
 	refused time.Duration
-	// quota: it does so for a quota, which other pods that end may free.
+	// quota: it does so for a quota, which other pods that end may free. A server
+	// that has just started may hold to one that is deleted for 30 seconds (the
+	// cache of its admission plugin), and controllers try again ever more rarely.
 	quota time.Duration
 	// denied: the workload itself may not be read. A server that starts denies
 	// everything before it has read its roles.
@@ -37,7 +39,7 @@ func defaultGrace() grace {
 		create:  10 * time.Second,
 		pull:    30 * time.Second,
 		refused: 10 * time.Second,
-		quota:   30 * time.Second,
+		quota:   time.Minute,
 		denied:  30 * time.Second,
 	}
 }
