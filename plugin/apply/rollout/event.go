@@ -111,6 +111,13 @@ func lacksPods(maker fixes.Object) bool {
 	return false
 }
 
-// overQuota reports whether a refusal is for a quota that is used up, rather
-// than for what the pod is.
-func overQuota(message string) bool { return strings.Contains(message, "exceeded quota") }
+// byQuota reports whether a refusal is for a quota: one that is used up, or one
+// that asks for what the pod does not say.
+func byQuota(message string) bool {
+	return strings.Contains(message, "exceeded quota") || strings.Contains(message, "failed quota")
+}
+
+// unreached reports whether the message about a refusal is that of a controller
+// that has had no answer: Go's errors of HTTP begin with the request. A webhook
+// that does not answer is told of by the server, in other words.
+func unreached(message string) bool { return strings.HasPrefix(message, `Post "`) }

@@ -237,6 +237,24 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
+// TestRefusals demands that pods which the server does not admit fail a rollout
+// soon, but not while that may pass.
+func TestRefusals(t *testing.T) {
+	g := defaultGrace()
+	for message, want := range map[string]time.Duration{
+		`pods "web-1" is forbidden: violates PodSecurity "baseline:latest": host namespaces`:                           g.refused,
+		`Internal error occurred: failed calling webhook "x.y": failed to call webhook: Post "https://x": EOF`:         g.refused,
+		`pods "web-1" is forbidden: exceeded quota: q, requested: pods=1, used: pods=2, limited: pods=2`:               g.quota,
+		`pods "web-1" is forbidden: failed quota: q: must specify requests.cpu for: web`:                               g.quota,
+		`pods is forbidden: User "system:serviceaccount:x" cannot create resource "pods" in API group ""`:              g.denied,
+		`Post "https://127.0.0.1:6443/api/v1/namespaces/x/pods": dial tcp 127.0.0.1:6443: connect: connection refused`: forever,
+	} {
+		if got := g.refusal(message, false); got.wait != want || got.text != message {
+			t.Errorf("%s: waits %s, want %s", message, got.wait, want)
+		}
+	}
+}
+
 // TestFailedPods tolerates that two pods fail, which the controller replaces
 // and a node's pressure may explain.
 func TestFailedPods(t *testing.T) {

@@ -144,7 +144,9 @@ func podEnd(pod *corev1.Pod) string {
 func (g grace) refusal(message string, othersEnd bool) trouble {
 	t := trouble{key: "refused", what: refused, text: message, wait: g.refused}
 	switch {
-	case overQuota(message):
+	case unreached(message):
+		t.wait = forever // the server's end is the run's too, and tells more
+	case byQuota(message):
 		t.wait = g.quota
 	case strings.Contains(message, `cannot create resource "pods"`):
 		t.wait = g.denied // the controller, by a server that starts
