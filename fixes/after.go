@@ -53,13 +53,12 @@ func (r *Result) After(next *Inventory, changed []Ref) *Result {
 }
 
 // spots returns where objects are: in which namespaces, and of which kinds those
-// that are in none. It reports false where that says too little: of facts, and of
-// manifests that name no namespace.
+// that are in none. It reports false where that says too little: of facts.
 func spots(objects []Ref) (namespaces map[string]bool, kinds map[Kind]bool, ok bool) {
 	namespaces, kinds = map[string]bool{}, map[Kind]bool{}
 	for _, ref := range objects {
 		switch {
-		case ref.Kind.Fact(), ref.Kind.Namespaced && ref.Namespace == "":
+		case ref.Kind.Fact():
 			return nil, nil, false
 		case ref.Kind.Namespaced:
 			namespaces[ref.Namespace] = true

@@ -83,6 +83,9 @@ func fields(obj Object) (map[string]any, error) {
 		for _, f := range serverFields {
 			delete(meta, f)
 		}
+		if meta["namespace"] == Unnamed {
+			delete(meta, "namespace")
+		}
 	}
 	if !custom { // which stays as it came
 		for _, path := range templateMeta {

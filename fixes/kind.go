@@ -256,12 +256,12 @@ func RefOf(obj Object) Ref {
 func SetOrigin(obj Object, origin string) { obj.SetSelfLink(origin) }
 
 // NamespacedName returns "namespace/name", or the name alone where there is
-// no namespace.
+// no namespace, or it is not known yet.
 func (r Ref) NamespacedName() string {
-	if r.Namespace == "" {
-		return r.Name
+	if ns := ManifestNamespace(r.Namespace); ns != "" {
+		return ns + "/" + r.Name
 	}
-	return r.Namespace + "/" + r.Name
+	return r.Name
 }
 
 // ResourceName returns "deployment.apps/web", as kubectl's -o name does.

@@ -3,20 +3,17 @@ package plugin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/network"
 	"github.com/kubectl-harden/kubectl-harden/plugin/report"
-	"github.com/kubectl-harden/kubectl-harden/plugin/source"
 )
 
 // matrixFormats are the values of --output of the network command.
@@ -83,12 +80,6 @@ func (o *Options) printMatrix(ctx context.Context, format string) error {
 	if err := o.openFlows(); err != nil {
 		return err
 	}
-	// Policies are of a namespace: what names none goes where kubectl would put it.
-	files, isFiles := o.source.(*source.Files)
-	assumed := isFiles && files.Namespace == ""
-	if assumed {
-		files.Namespace = corev1.NamespaceDefault
-	}
 	result, err := o.scanShown(ctx)
 	if result == nil {
 		return err
@@ -101,10 +92,5 @@ func (o *Options) printMatrix(ctx context.Context, format string) error {
 	write := map[string]func(io.Writer, network.Matrix) error{
 		outputTable: report.MatrixTable, outputJSON: report.MatrixJSON, outputDot: report.MatrixDot, outputMermaid: report.MatrixMermaid,
 	}[format]
-	err = errors.Join(err, write(o.Out, m), o.saySkipped(result.Inventory))
-	if assumed && files.Placed() {
-		_, sayErr := fmt.Fprintf(o.ErrOut, "What names no namespace is taken to be in %s; -n says another.\n", corev1.NamespaceDefault)
-		err = errors.Join(err, sayErr)
-	}
-	return err
+	return errors.Join(err, write(o.Out, m), o.saySkipped(result.Inventory))
 }

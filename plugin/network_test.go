@@ -32,14 +32,17 @@ spec:
 		}
 		return stdout.String(), stderr.String()
 	}
-	const closed, note = "2 are open now, 0 after the plan", "What names no namespace is taken to be in default"
-	if out, said := run("labels: {}"); !strings.Contains(out, "default/web") || !strings.Contains(out, closed) || !strings.Contains(said, note) {
-		t.Errorf("%s%s", out, said)
-	}
-	if out, said := run("labels: {}", "-n", "shop"); !strings.Contains(out, "shop/web") || !strings.Contains(out, closed) || strings.Contains(said, note) {
-		t.Errorf("with -n: %s%s", out, said)
-	}
-	if out, said := run("namespace: shop"); !strings.Contains(out, "shop/web") || strings.Contains(said, note) {
-		t.Errorf("with a namespace of its own: %s%s", out, said)
+	const closed = "2 are open now, 0 after the plan"
+	for _, c := range []struct {
+		metadata, want string
+		args           []string
+	}{
+		{"labels: {}", "\nweb ", nil},
+		{"labels: {}", "\nshop/web ", []string{"-n", "shop"}},
+		{"namespace: shop", "\nshop/web ", nil},
+	} {
+		if out, said := run(c.metadata, c.args...); !strings.Contains(out, c.want) || !strings.Contains(out, closed) || said != "" {
+			t.Errorf("%s %v: %s%s", c.metadata, c.args, out, said)
+		}
 	}
 }

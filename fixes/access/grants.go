@@ -110,7 +110,7 @@ func where(b rbac.Bound) string {
 	if b.Everywhere() {
 		return "in all namespaces"
 	}
-	if b.Binding.Namespace == "" { // of a manifest that leaves it to who applies it
+	if b.Binding.Namespace == fixes.Unnamed {
 		return "in its namespace"
 	}
 	return "in " + b.Binding.Namespace

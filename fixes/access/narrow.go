@@ -103,7 +103,7 @@ type narrowing struct {
 // binding's place.
 func (g grant) narrow(p *fixes.Pass) (fixes.Fix, bool) {
 	d := fixes.Memo(p.Inventory, []fixes.Kind{fixes.KindActivity}, newDeeds)
-	if d.log == nil || !g.Everywhere() && g.Binding.Namespace == "" {
+	if d.log == nil || g.Binding.Namespace == fixes.Unnamed {
 		return fixes.Fix{}, false
 	}
 	var list []narrowing

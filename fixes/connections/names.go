@@ -100,6 +100,15 @@ func (n *names) service(namespace, name string) (service, bool) {
 	return s, ok
 }
 
+// serviceAt returns a Service by the full name that something calls it by. Where
+// nothing is in that namespace, it may be the one that manifests leave open.
+func (n *names) serviceAt(namespace, name string) (service, bool) {
+	if _, there := n.services[namespace]; !there {
+		namespace = fixes.Unnamed
+	}
+	return n.service(namespace, name)
+}
+
 // find returns the Service that a host name means to a pod of a namespace: db,
 // db.shop, db.shop.svc, and with a pod's name before or the cluster's domain
 // after it (DNS for Services and Pods).
@@ -110,13 +119,13 @@ func (n *names) find(from, host string) (service, bool) {
 	}
 	parts := strings.Split(host, ".")
 	if i := slices.Index(parts, "svc"); i >= 2 {
-		return n.service(parts[i-1], parts[i-2])
+		return n.serviceAt(parts[i-1], parts[i-2])
 	}
 	switch len(parts) {
 	case 1:
 		return n.service(from, parts[0])
 	case 2:
-		if s, ok := n.service(parts[1], parts[0]); ok {
+		if s, ok := n.serviceAt(parts[1], parts[0]); ok {
 			return s, true
 		}
 		// A pod of a StatefulSet, by its short name: db-0.db.
@@ -124,7 +133,7 @@ func (n *names) find(from, host string) (service, bool) {
 			return s, true
 		}
 	case 3:
-		return n.service(parts[2], parts[1])
+		return n.serviceAt(parts[2], parts[1])
 	}
 	return service{}, false
 }

@@ -45,7 +45,7 @@ type Case struct {
 	NotDiff []string
 }
 
-// Load decodes YAML documents into an inventory.
+// Load decodes YAML documents into an inventory, as a source of manifests does.
 func Load(t testing.TB, objects string) *fixes.Inventory {
 	t.Helper()
 	inv := fixes.NewInventory()
@@ -64,6 +64,9 @@ func Load(t testing.TB, objects string) *fixes.Inventory {
 		obj, err := decode(doc)
 		if err != nil {
 			t.Fatalf("decode %q: %v", doc, err)
+		}
+		if kind, ok := fixes.KindOf(obj.(fixes.Object)); ok && kind.Namespaced && obj.(fixes.Object).GetNamespace() == "" {
+			obj.(fixes.Object).SetNamespace(fixes.Unnamed)
 		}
 		if !inv.Add(obj.(fixes.Object)) {
 			t.Fatalf("unknown kind %T", obj)

@@ -111,6 +111,9 @@ func TestNoDefaultDeny(t *testing.T) {
 	}, {
 		Name:    "manifests that name no namespace",
 		Objects: strings.ReplaceAll(web, ", namespace: shop", ""),
+		Want:    []string{"Namespace NAMESPACE networkPolicies review"},
+		Diff:    []string{"+ name: default-deny"},
+		NotDiff: []string{"+ namespace: NAMESPACE"},
 	}})
 }
 

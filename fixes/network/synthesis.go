@@ -125,8 +125,11 @@ func (s synthesis) callers(e connections.End, namespace string) []networkingv1.N
 // peers at all mean anyone.
 func (s synthesis) peers(e connections.End, namespace string) []networkingv1.NetworkPolicyPeer {
 	in := func(ns string) *metav1.LabelSelector {
-		if ns == namespace {
+		switch ns {
+		case namespace:
 			return nil
+		case fixes.Unnamed: // one that whoever applies the manifests chooses
+			return &metav1.LabelSelector{}
 		}
 		return &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: ns}}
 	}

@@ -19,7 +19,7 @@ type autoscalers struct {
 
 func autoscalersOf(inv *fixes.Inventory, namespace string) autoscalers {
 	a := autoscalers{map[fixes.Ref][]*autoscalingv2.HorizontalPodAutoscaler{}, map[fixes.Ref][]*fixes.VPA{}}
-	for _, hpa := range objectsIn[*autoscalingv2.HorizontalPodAutoscaler](inv, namespace) {
+	for _, hpa := range fixes.Objects[*autoscalingv2.HorizontalPodAutoscaler](inv, namespace) {
 		if ref, ok := target(hpa.Spec.ScaleTargetRef, namespace); ok {
 			a.horizontal[ref] = append(a.horizontal[ref], hpa)
 		}

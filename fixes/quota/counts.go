@@ -44,7 +44,7 @@ func bounds() []bound {
 // quotas returns the quotas that bound the whole namespace. One with a scope (a
 // PriorityClass, Terminating …) bounds some pods only.
 func (n namespace) quotas() []*corev1.ResourceQuota {
-	return slices.DeleteFunc(objectsIn[*corev1.ResourceQuota](n.inv, n.name), func(q *corev1.ResourceQuota) bool {
+	return slices.DeleteFunc(fixes.Objects[*corev1.ResourceQuota](n.inv, n.name), func(q *corev1.ResourceQuota) bool {
 		return len(q.Spec.Scopes) > 0 || q.Spec.ScopeSelector != nil
 	})
 }
@@ -86,7 +86,7 @@ const helmHistory = 10
 // secrets counts Secrets, and for each Helm release those that it may come to.
 func (n namespace) secrets() int64 {
 	total, releases := int64(0), map[string]int64{}
-	for _, s := range objectsIn[*corev1.Secret](n.inv, n.name) {
+	for _, s := range fixes.Objects[*corev1.Secret](n.inv, n.name) {
 		if s.Type == "helm.sh/release.v1" {
 			name := s.Name
 			if at := strings.LastIndex(name, ".v"); at > 0 {
@@ -105,7 +105,7 @@ func (n namespace) secrets() int64 {
 
 func (n namespace) loadBalancers() int64 {
 	total := int64(0)
-	for _, s := range objectsIn[*corev1.Service](n.inv, n.name) {
+	for _, s := range fixes.Objects[*corev1.Service](n.inv, n.name) {
 		if s.Spec.Type == corev1.ServiceTypeLoadBalancer {
 			total++
 		}
@@ -117,7 +117,7 @@ func (n namespace) loadBalancers() int64 {
 // services.go): those of a load balancer too, unless it gets none.
 func (n namespace) nodePorts() int64 {
 	total := int64(0)
-	for _, s := range objectsIn[*corev1.Service](n.inv, n.name) {
+	for _, s := range fixes.Objects[*corev1.Service](n.inv, n.name) {
 		allocated := s.Spec.AllocateLoadBalancerNodePorts
 		for _, port := range s.Spec.Ports {
 			switch s.Spec.Type {

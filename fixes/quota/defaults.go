@@ -35,7 +35,7 @@ func names(c *corev1.Container, r corev1.ResourceName) (resource.Quantity, bool)
 // takes them in no set order, so the largest counts.
 func standingDefaults(inv *fixes.Inventory, namespace string) corev1.ResourceList {
 	out := corev1.ResourceList{}
-	for _, lr := range objectsIn[*corev1.LimitRange](inv, namespace) {
+	for _, lr := range fixes.Objects[*corev1.LimitRange](inv, namespace) {
 		for _, item := range lr.Spec.Limits {
 			if item.Type != corev1.LimitTypeContainer {
 				continue

@@ -136,6 +136,8 @@ containers:
 	}, {
 		Name:    "manifests that name no namespace",
 		Objects: strings.ReplaceAll(deployment("web", "", bare), ", namespace: shop", ""),
+		Want:    []string{"Namespace NAMESPACE limitRanges review"},
+		NotDiff: []string{"+ namespace: NAMESPACE"},
 	}})
 }
 

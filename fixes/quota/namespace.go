@@ -45,16 +45,6 @@ func namespaceOf(inv *fixes.Inventory, name string, workloads []fixes.Workload) 
 	return n
 }
 
-// objectsIn returns the objects of one namespace; the empty one is that of
-// manifests that name none.
-func objectsIn[T fixes.Object](inv *fixes.Inventory, namespace string) []T {
-	list := fixes.Objects[T](inv, namespace)
-	if namespace == "" {
-		list = slices.DeleteFunc(list, func(obj T) bool { return obj.GetNamespace() != "" })
-	}
-	return list
-}
-
 // namespaces returns the users' namespaces.
 func namespaces(p *fixes.Pass) []namespace {
 	return group(p, p.UserNamespaces())
@@ -78,7 +68,7 @@ func group(p *fixes.Pass, names []string) []namespace {
 // limits yields what the namespace's LimitRanges say of one type.
 func (n namespace) limits(of corev1.LimitType) iter.Seq[corev1.LimitRangeItem] {
 	return func(yield func(corev1.LimitRangeItem) bool) {
-		for _, lr := range objectsIn[*corev1.LimitRange](n.inv, n.name) {
+		for _, lr := range fixes.Objects[*corev1.LimitRange](n.inv, n.name) {
 			for _, item := range lr.Spec.Limits {
 				if item.Type == of && !yield(item) {
 					return

@@ -258,6 +258,8 @@ spec: {hard: {services.loadbalancers: 1}}
 	}, {
 		Name:    "manifests that name no namespace",
 		Objects: strings.ReplaceAll(deployment("web", "", sized), ", namespace: shop", ""),
+		Want:    []string{"Namespace NAMESPACE resourceQuotas review"},
+		NotDiff: []string{"+ namespace: NAMESPACE"},
 	}})
 }
 

@@ -55,7 +55,7 @@ func (n namespace) size(additional corev1.ResourceList) sizing {
 	}
 	s.turnover = s.turnover.plus(largest)
 	if n.inv.Live {
-		for _, pod := range objectsIn[*corev1.Pod](n.inv, n.name) {
+		for _, pod := range fixes.Objects[*corev1.Pod](n.inv, n.name) {
 			if occupies(pod) {
 				s.running = s.running.plus(requests(&pod.Spec, amount{}))
 			}

@@ -209,7 +209,7 @@ func (w folder) patched(c fixes.Change, redact fixes.Redactor) (string, patch, e
 	}
 	path := w.name(patchesDir, c.Object)
 	return basePath, patch{path, target{
-		c.Object.Kind.Group, versionOf(base, c.Object.Kind), c.Object.Kind.Name, anchor(c.Object.Name), anchor(c.Object.Namespace),
+		c.Object.Kind.Group, versionOf(base, c.Object.Kind), c.Object.Kind.Name, anchor(c.Object.Name), anchor(fixes.ManifestNamespace(c.Object.Namespace)),
 	}}, w.file(path, text, 0o644)
 }
 
@@ -247,8 +247,8 @@ func (w folder) object(dir string, ref fixes.Ref, manifest any) (string, error) 
 // name returns a file name that no other object of the export has.
 func (w folder) name(dir string, ref fixes.Ref) string {
 	parts := []string{strings.ToLower(ref.Kind.Name), ref.Name}
-	if ref.Namespace != "" {
-		parts = append([]string{ref.Namespace}, parts...)
+	if ns := fixes.ManifestNamespace(ref.Namespace); ns != "" {
+		parts = append([]string{ns}, parts...)
 	}
 	stem := strings.Trim(unsafeInName.ReplaceAllString(strings.Join(parts, "-"), "_"), ".")
 	if len(stem) > maxStem {

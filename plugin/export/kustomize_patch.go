@@ -144,8 +144,8 @@ func identify(body map[string]any, ref fixes.Ref) {
 		body["metadata"] = meta
 	}
 	meta["name"] = ref.Name
-	if ref.Namespace != "" {
-		meta["namespace"] = ref.Namespace
+	if ns := fixes.ManifestNamespace(ref.Namespace); ns != "" {
+		meta["namespace"] = ns
 	}
 	if annotations, ok := meta["annotations"].(map[string]any); ok {
 		delete(annotations, corev1.LastAppliedConfigAnnotation)

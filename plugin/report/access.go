@@ -46,7 +46,7 @@ func refJSON(ref fixes.Ref) *objectRef {
 	if ref.Name == "" {
 		return nil
 	}
-	return &objectRef{ref.Kind.APIVersion(), ref.Kind.Name, ref.Namespace, ref.Name}
+	return &objectRef{ref.Kind.APIVersion(), ref.Kind.Name, fixes.ManifestNamespace(ref.Namespace), ref.Name}
 }
 
 // objectRef names an object as the report of findings does.

@@ -157,7 +157,7 @@ func MatrixJSON(w io.Writer, m network.Matrix) error {
 
 func endOf(e connections.End) endJSON {
 	if e.IsWorkload() {
-		return endJSON{Kind: e.Workload.Kind.Name, Namespace: e.Workload.Namespace, Name: e.Workload.Name}
+		return endJSON{Kind: e.Workload.Kind.Name, Namespace: fixes.ManifestNamespace(e.Workload.Namespace), Name: e.Workload.Name}
 	}
 	return endJSON{Place: string(e.Place), Name: fixes.Clean(e.Name)}
 }

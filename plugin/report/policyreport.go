@@ -62,7 +62,7 @@ func PolicyReport(w io.Writer, at time.Time, result *fixes.Result) error {
 	byNamespace := map[string]*policyReport{}
 	var order []string
 	add := func(f *fixes.Finding, r policyReportResult) {
-		ns := f.Object.Namespace
+		ns := fixes.ManifestNamespace(f.Object.Namespace)
 		report := byNamespace[ns]
 		if report == nil {
 			report = newPolicyReport(ns)

@@ -191,7 +191,7 @@ func describeSuppressed(inv *fixes.Inventory, s *fixes.Suppressed) Finding {
 
 // ObjectOf names an object as reports do.
 func ObjectOf(ref fixes.Ref) Object {
-	return Object{ref.Kind.APIVersion(), ref.Kind.Name, ref.Namespace, ref.Name}
+	return Object{ref.Kind.APIVersion(), ref.Kind.Name, fixes.ManifestNamespace(ref.Namespace), ref.Name}
 }
 
 func describeFix(fix *fixes.Fix) Fix {

@@ -95,7 +95,7 @@ func sarifMessage(f *fixes.Finding) string {
 
 // sarifLocation is the object's place in a file, and the path within it.
 func sarifLocation(inv *fixes.Inventory, f *fixes.Finding) *sarif.Location {
-	uri, line := path.Join("/", "cluster", f.Object.Namespace, f.Object.ResourceName())[1:], 1 // no name leads out
+	uri, line := path.Join("/", "cluster", fixes.ManifestNamespace(f.Object.Namespace), f.Object.ResourceName())[1:], 1 // no name leads out
 	if at, ok := inv.Position(f.Object); ok {
 		uri, line = filepath.ToSlash(at.File), max(at.Line, 1)
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,16 +27,12 @@ type Files struct {
 	Recursive bool
 	// Kustomize is the folder of a kustomization to build, or empty.
 	Kustomize string
-	// Namespace is given to objects that name none, when it is not empty.
+	// Namespace is given to objects that name none; where it is empty, that is
+	// [fixes.Unnamed].
 	Namespace string
 
-	inv    *fixes.Inventory
-	placed bool // some object was given the namespace
+	inv *fixes.Inventory
 }
-
-// Placed reports whether some object that was loaded names no namespace, and was
-// given that of the source.
-func (f *Files) Placed() bool { return f.placed }
 
 // manifestExtensions are those that kubectl reads in a folder.
 var manifestExtensions = []string{".json", ".yaml", ".yml"}
@@ -95,8 +92,7 @@ func (f *Files) place(objects []parsed) {
 		case !kind.Namespaced:
 			o.obj.SetNamespace("") // means nothing there, and would hide that two are one
 		case o.obj.GetNamespace() == "":
-			o.obj.SetNamespace(f.Namespace)
-			f.placed = f.placed || f.Namespace != ""
+			o.obj.SetNamespace(cmp.Or(f.Namespace, fixes.Unnamed))
 		}
 		ref := fixes.RefOf(o.obj)
 		for n := 1; seen[ref]; n++ {

@@ -47,8 +47,6 @@ func stagedPolicy(c fixes.Change) (*unstructured.Unstructured, error) {
 	}
 	obj := &unstructured.Unstructured{}
 	obj.SetName(c.Object.Name)
-	if c.Object.Namespace != "" {
-		obj.SetNamespace(c.Object.Namespace)
-	}
+	obj.SetNamespace(fixes.ManifestNamespace(c.Object.Namespace)) // taken out where it is empty
 	return newObject(KindStagedPolicy, obj, spec), nil
 }
