@@ -219,6 +219,7 @@ func TestHelpHoldsEveryKey(t *testing.T) {
 // TestEveryKeyEverywhere presses every key on every screen: nothing may break,
 // whatever comes in whatever order.
 func TestEveryKeyEverywhere(t *testing.T) {
+	sweep(t)
 	for name, d := range everyScreen(t) {
 		for _, list := range d.keys {
 			for i := range list {

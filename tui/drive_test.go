@@ -11,6 +11,16 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
+// sweep begins a test that goes through all there is of something, in one
+// goroutine: with -short, as the race detector's run has it, it is left out. There is
+// no race to be seen in it, and it would take that run ten minutes.
+func sweep(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("goes through everything, in one goroutine")
+	}
+}
+
 // driver plays the part of Bubble Tea: it hands messages to the model and
 // runs the commands that come back, one after the other, until none is left.
 type driver struct {

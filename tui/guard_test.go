@@ -113,6 +113,7 @@ func askingStates(t *testing.T) map[string]func() *driver {
 // TestTheKeyThatAsksNeverAnswers presses every key of every screen: what it
 // asks is answered by other keys, which its binding knows.
 func TestTheKeyThatAsksNeverAnswers(t *testing.T) {
+	sweep(t)
 	asking := map[string]bool{}
 	for name, state := range askingStates(t) {
 		d := state()
@@ -165,6 +166,7 @@ func decidedIn(d *driver) decided {
 // TestMovingChangesNothing presses the keys that move about, at random, on
 // every screen: nothing is decided by them.
 func TestMovingChangesNothing(t *testing.T) {
+	sweep(t)
 	moving := func(d *driver) []string {
 		var keys []string
 		for _, b := range d.keys[d.screen] {
@@ -203,6 +205,7 @@ func TestMovingChangesNothing(t *testing.T) {
 // TestEscNeverQuits presses esc on every screen and overlay until it does
 // nothing more.
 func TestEscNeverQuits(t *testing.T) {
+	sweep(t)
 	for name, d := range everyScreen(t) {
 		for range 10 {
 			if d.press("esc").quit {

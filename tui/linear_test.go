@@ -17,9 +17,17 @@ import (
 // writes.
 func linearly(t testing.TB, s Session, lines ...string) (string, error) {
 	t.Helper()
+	return linearlyAs(t, s, func(*options) {}, lines...)
+}
+
+// rarely leaves out what is told in between, which depends on how long it takes.
+func rarely(o *options) { o.interval = time.Hour }
+
+func linearlyAs(t testing.TB, s Session, as Option, lines ...string) (string, error) {
+	t.Helper()
 	var out strings.Builder
 	clock := WithClock(func() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) })
-	err := RunLinear(t.Context(), s, strings.NewReader(strings.Join(lines, "\n")+"\n"), &out, clock)
+	err := RunLinear(t.Context(), s, strings.NewReader(strings.Join(lines, "\n")+"\n"), &out, clock, as)
 	for _, not := range []string{"\x1b", "\r", "plaintext", "\u202e"} {
 		if strings.Contains(out.String(), not) {
 			t.Errorf("%q is written:\n%s", not, out.String())
@@ -49,7 +57,7 @@ func TestLinear(t *testing.T) {
 	s.Scan = func(ctx context.Context, _ func(fixes.Progress)) (*fixes.Result, error) {
 		return scan(ctx, func(fixes.Progress) {})
 	}
-	out, err := linearly(t, s,
+	out, err := linearlyAs(t, s, rarely,
 		"2", "1", "stage", "back", "details", "stage 5", "plan", "1", "apply", "y", "r", "quit")
 	if err != nil {
 		t.Error(err)
@@ -144,6 +152,7 @@ func TestLinearNetwork(t *testing.T) {
 // TestLinearTypesTheContext demands the word that the screen demands: a wrong
 // one does nothing, and takes the question away.
 func TestLinearTypesTheContext(t *testing.T) {
+	sweep(t)
 	for word, applies := range map[string]bool{"prod": true, "y": false, "": false, "pro": false} {
 		s := manySession(many())
 		applied := false

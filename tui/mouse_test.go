@@ -96,6 +96,7 @@ func TestClicks(t *testing.T) {
 }
 
 func TestClicksChangeNothing(t *testing.T) {
+	sweep(t)
 	for name, d := range everyScreen(t) {
 		d.mouse.on = true
 		type state struct {
@@ -127,6 +128,7 @@ func TestClicksChangeNothing(t *testing.T) {
 }
 
 func TestWheel(t *testing.T) {
+	sweep(t)
 	s := manySession(many())
 	s.Mouse = true
 	d := scanned(t, s, 100, 30).press("enter", "j")

@@ -247,6 +247,7 @@ func TestNetworkCannot(t *testing.T) {
 // TestNetworkEverySize demands of both screens that they fill every size, with
 // hostile and wide names, and that nothing hostile is shown.
 func TestNetworkEverySize(t *testing.T) {
+	sweep(t)
 	objects := market + member("market", "widename", "8080", "http://front-end:8079") + member("market", "escaping", "8080")
 	objects = strings.ReplaceAll(objects, "{name: widename,", `{name: "wide-\u6f22\u5b57-\u6f22\u5b57\u202e",`)
 	objects = strings.ReplaceAll(objects, "{name: escaping,", `{name: "esc\e[31m",`)

@@ -288,6 +288,7 @@ func everyScreen(t *testing.T) map[string]*driver {
 // TestEverySize demands at every size, of one screen after the other, that no
 // line is wider than the terminal, and that there are as many lines as it has.
 func TestEverySize(t *testing.T) {
+	sweep(t)
 	screens := everyScreen(t)
 	names := slices.Sorted(maps.Keys(screens))
 	for w := 1; w <= 160; w++ {
