@@ -6,25 +6,24 @@ import (
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
 
 // stateMark returns the mark and the look of a state.
-func (a *app) stateMark(s fixes.State) (string, lipgloss.Style) {
+func (a *app) stateMark(s fixes.State) (string, pen) {
 	switch s {
 	case fixes.Applied:
 		return a.glyphs.staged, a.styles.good
 	case fixes.Unchanged:
 		return "=", a.styles.good
 	case fixes.Failed:
-		return "x", a.styles.bad.Bold(true)
+		return "x", a.styles.bad.bold()
 	case fixes.RolledBack, fixes.Reverted:
-		return a.glyphs.back, a.styles.bad.Bold(true)
+		return a.glyphs.back, a.styles.bad.bold()
 	case fixes.Unsettled:
-		return "!", a.styles.bad.Bold(true)
+		return "!", a.styles.bad.bold()
 	case fixes.Stale:
 		return "~", a.styles.bad
 	case fixes.Unknown:
@@ -101,9 +100,9 @@ func (a *app) applySum() string {
 	switch {
 	case !v.running:
 	case v.halt == atOnce:
-		parts = append(parts, a.styles.warn.Bold(true).Render("stopping"))
+		parts = append(parts, a.styles.warn.bold().Render("stopping"))
 	case v.halt == afterWave:
-		parts = append(parts, a.styles.warn.Bold(true).Render("stopping after this wave"))
+		parts = append(parts, a.styles.warn.bold().Render("stopping after this wave"))
 	case v.lasting():
 		parts = append(parts, "watching whether it lasts")
 	}
@@ -185,11 +184,11 @@ func widthOf(cells []cell) int {
 }
 
 // waveState sums up what became of a wave's changes.
-func (a *app) waveState(n int) (mark, word string, style lipgloss.Style) {
+func (a *app) waveState(n int) (mark, word string, style pen) {
 	v := &a.apply
 	counts, all := &v.byWave[n], len(v.waves[n].Changes)
 	ended := counts.ended()
-	show := func(s fixes.State, word string) (string, string, lipgloss.Style) {
+	show := func(s fixes.State, word string) (string, string, pen) {
 		mark, style := a.stateMark(s)
 		return mark, word, style
 	}

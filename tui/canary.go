@@ -32,7 +32,7 @@ func (a *app) canaryText() []string {
 	if len(a.plan.canaryRisks) == 0 {
 		return text
 	}
-	text = append(text, a.styles.warn.Bold(true).Render("These copies act by themselves:"))
+	text = append(text, a.styles.warn.bold().Render("These copies act by themselves:"))
 	for _, risk := range a.plan.canaryRisks {
 		text = append(text, "- "+risk)
 	}

@@ -4,20 +4,18 @@ import (
 	"fmt"
 	"strings"
 
-	"charm.land/lipgloss/v2"
-
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
 
 // verdictMark returns the mark and the look of a verdict.
-func (a *app) verdictMark(v verdict) (string, lipgloss.Style) {
+func (a *app) verdictMark(v verdict) (string, pen) {
 	switch v {
 	case accepted:
 		return a.glyphs.staged, a.styles.good
 	case warned:
 		return "!", a.styles.warn
 	case refused:
-		return "x", a.styles.bad.Bold(true)
+		return "x", a.styles.bad.bold()
 	case stale:
 		return "~", a.styles.bad
 	case unanswered:
@@ -133,7 +131,7 @@ func (a *app) serverOnFinding(f *fixes.Finding, w int) []string {
 }
 
 // said writes a text of others, its lines as they are, set in.
-func (a *app) said(text string, in int, style lipgloss.Style, w int) []string {
+func (a *app) said(text string, in int, style pen, w int) []string {
 	var out []string
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		line = strings.ReplaceAll(line, "\t", "    ")

@@ -226,7 +226,7 @@ func (a *app) fixDetail(t *text, id int32, w int) {
 		case len(a.dec.left[id]) > 0:
 			state = a.glyphs.staged + " staged in part"
 		}
-		state = a.styles.good.Bold(true).Render(state)
+		state = a.styles.good.bold().Render(state)
 	}
 	word := a.styles.confidence[fix.Confidence].Render(fix.Confidence.String())
 	t.add(a.heading(title, join(" ", word, state), w))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -210,13 +209,13 @@ func (a *app) signed(l fixes.Line, words []bool, in int, left bool, w int) []str
 		base = a.styles.faint
 	}
 	in = min(in, len(l.Text))
-	look := func(t token, changed bool) lipgloss.Style {
+	look := func(t token, changed bool) pen {
 		s := base
 		if !left {
 			s = a.tokenStyle(t, base, l.Sign == ' ')
 		}
 		if changed {
-			s = s.Bold(true).Underline(true)
+			s = s.bold().underline()
 		}
 		return s
 	}
@@ -234,7 +233,7 @@ func (a *app) signed(l fixes.Line, words []bool, in int, left bool, w int) []str
 
 // tokenStyle is the look of a token: values of changed lines have the colour
 // of the change.
-func (a *app) tokenStyle(t token, base lipgloss.Style, unchanged bool) lipgloss.Style {
+func (a *app) tokenStyle(t token, base pen, unchanged bool) pen {
 	switch {
 	case t == keyToken:
 		return a.styles.key
@@ -248,7 +247,7 @@ func (a *app) tokenStyle(t token, base lipgloss.Style, unchanged bool) lipgloss.
 
 // paint cuts a text into lines of at most w cells and gives each token its
 // look.
-func (a *app) paint(text string, tokens []token, words []bool, look func(token, bool) lipgloss.Style, w int) []string {
+func (a *app) paint(text string, tokens []token, words []bool, look func(token, bool) pen, w int) []string {
 	at := 0
 	changed := func(i int) bool { return i < len(words) && words[i] }
 	var out []string

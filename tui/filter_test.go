@@ -352,7 +352,7 @@ func TestMatchesStandOutWithoutColour(t *testing.T) {
 	underlined := 0
 	for part := range strings.SplitSeq(content, "\x1b[") {
 		style, text, _ := strings.Cut(part, "m")
-		if text == "w" && slices.Contains(strings.Split(style, ";"), "4") && slices.Contains(strings.Split(style, ";"), "1") {
+		if text == "web" && slices.Contains(strings.Split(style, ";"), "4") && slices.Contains(strings.Split(style, ";"), "1") {
 			underlined++
 		}
 	}

@@ -213,7 +213,7 @@ func (a *app) drawFilterLine() string {
 	beside := ""
 	if wrong := a.list.filter.wrong; wrong != "" {
 		typed = min(typed, max(room-2-ansi.StringWidth(wrong), room/2))
-		beside = a.styles.warn.Bold(true).Render(ansi.Truncate(wrong, max(room-2-typed, 0), a.glyphs.ellipsis))
+		beside = a.styles.warn.bold().Render(ansi.Truncate(wrong, max(room-2-typed, 0), a.glyphs.ellipsis))
 	} else if left := room - 2 - typed; left > 8 && len(e.texts) > 0 {
 		beside = a.styles.faint.Render(e.draw(left, a.glyphs.ellipsis))
 	}

@@ -15,7 +15,7 @@ func (a *app) guard(c *confirm, verb string, changes int) {
 	}
 	c.word = cmp.Or(a.session.Context, verb)
 	if a.session.Production {
-		c.text = append(c.text, "", a.styles.warn.Bold(true).Render("This is production."))
+		c.text = append(c.text, "", a.styles.warn.bold().Render("This is production."))
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -199,7 +198,7 @@ func (r *PastRun) stands() string {
 }
 
 // runMark returns the mark and the look of how a run stands.
-func (a *app) runMark(r *PastRun) (string, lipgloss.Style) {
+func (a *app) runMark(r *PastRun) (string, pen) {
 	switch {
 	case r.Err != nil:
 		return "?", a.styles.bad

@@ -5,7 +5,6 @@ import (
 	"unicode"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 )
 
@@ -85,7 +84,7 @@ func (in *input) cut(from, to int) {
 
 // view returns the line with its cursor, in at most w cells: of a long text
 // the end before the cursor.
-func (in *input) view(w int, cursor lipgloss.Style) string {
+func (in *input) view(w int, cursor pen) string {
 	before, under, after := string(in.text[:in.at]), " ", ""
 	if in.at < len(in.text) {
 		under, after = string(in.text[in.at]), string(in.text[in.at+1:])

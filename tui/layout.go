@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -267,14 +266,14 @@ func (a *app) bottom() string {
 
 func (a *app) tone(t tone, text string) string { return a.toneStyle(t).Render(text) }
 
-func (a *app) toneStyle(t tone) lipgloss.Style {
+func (a *app) toneStyle(t tone) pen {
 	switch t {
 	case good:
-		return a.styles.good.Bold(true)
+		return a.styles.good.bold()
 	case warn:
-		return a.styles.warn.Bold(true)
+		return a.styles.warn.bold()
 	case bad:
-		return a.styles.bad.Bold(true)
+		return a.styles.bad.bold()
 	}
 	return a.styles.bold
 }
@@ -282,7 +281,7 @@ func (a *app) toneStyle(t tone) lipgloss.Style {
 // header draws the first line: where we are, how many findings, how many
 // staged, and how far what goes on has come.
 func (a *app) header() string {
-	name := a.styles.reverse.Bold(true).Render(" harden ") + " "
+	name := a.styles.reverse.bold().Render(" harden ") + " "
 	right := a.headerRight()
 	count, staged := plural(a.list.count(), "finding"), fmt.Sprintf("%d staged", a.dec.count)
 	sep := " " + a.glyphs.dot + " "

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -60,7 +59,7 @@ func (a *app) emptyList() []string {
 // cell is a piece of a row with its look.
 type cell struct {
 	text  string
-	style lipgloss.Style
+	style pen
 	tail  bool // where it is cut, its end stays
 	hits  []span
 }
@@ -83,14 +82,14 @@ func (a *app) drawRow(left, right []cell, w int, cursor bool) string {
 	}
 	var b strings.Builder
 	under := "" // what of a reversed row is not drawn yet
-	reverse := func(style lipgloss.Style) {
+	reverse := func(style pen) {
 		if under != "" {
 			b.WriteString(style.Render(under))
 			under = ""
 		}
 	}
 	plain := cursor && !a.inDetail
-	draw := func(text string, style lipgloss.Style, hit bool) {
+	draw := func(text string, style pen, hit bool) {
 		switch {
 		case hit && plain:
 			reverse(a.styles.reverse)
@@ -169,7 +168,7 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 		}
 	}
 	if a.dec.taken[r.item] > 0 {
-		mark, markStyle = a.glyphs.staged, a.styles.good.Bold(true)
+		mark, markStyle = a.glyphs.staged, a.styles.good.bold()
 	}
 	if amended := a.dec.amended(r.item); amended != "" {
 		word, wordStyle = amended, a.styles.warn
@@ -180,7 +179,7 @@ func (a *app) findingRow(i int, r row, cursor bool) string {
 	}
 	first := cell{text: " "}
 	if _, fresh := a.watch.fresh[it.f.Fingerprint]; fresh {
-		first = cell{text: "+", style: a.styles.good.Bold(true)}
+		first = cell{text: "+", style: a.styles.good.bold()}
 	}
 	if a.list.marks.all[r.item] {
 		first = cell{text: a.glyphs.marked, style: a.styles.bold}
@@ -243,7 +242,7 @@ func (a *app) groupName(id int32) []cell {
 
 // named returns a cell in which is pointed out what the filter looks for. The
 // text stands in the finding's name from at on.
-func (a *app) named(text string, style lipgloss.Style, it *item, at int) cell {
+func (a *app) named(text string, style pen, it *item, at int) cell {
 	return cell{text: text, style: style, hits: a.list.hits(text, it, at)}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -92,7 +91,7 @@ func (a *app) namespacesPanes() (left, right pane, status string) {
 
 func (a *app) segmentRow(s network.Segment, w int, cursor bool) string {
 	g := &a.glyphs.cells
-	count := func(n int, mark string, style lipgloss.Style) cell {
+	count := func(n int, mark string, style pen) cell {
 		if n == 0 {
 			return cell{text: "     "}
 		}
@@ -102,11 +101,11 @@ func (a *app) segmentRow(s network.Segment, w int, cursor bool) string {
 	if s.Finding == nil {
 		state, style = "closed", a.styles.good
 	} else if id, ok := a.list.print[s.Finding.Fingerprint]; ok && a.dec.taken[id] > 0 {
-		state, style = "staged", a.styles.good.Bold(true)
+		state, style = "staged", a.styles.good.bold()
 	}
 	right := []cell{count(s.Kept, g[network.Proven], a.styles.good), count(s.Guessed, g[network.Guess], a.styles.warn)}
 	if w >= 2*(4*5+8) { // the right of a row is at most half of it
-		right = append(right, count(s.Decided, g[network.Kept], a.styles.good.Bold(true)), count(s.Cut, g[network.Cut], a.styles.bad.Bold(true)))
+		right = append(right, count(s.Decided, g[network.Kept], a.styles.good.bold()), count(s.Cut, g[network.Cut], a.styles.bad.bold()))
 	}
 	right = append(right, cell{text: fmt.Sprintf(" %6s ", state), style: style})
 	return a.drawRow([]cell{{text: fixes.Clean(s.Namespace), style: a.styles.bold}}, right, w, cursor)
@@ -303,7 +302,7 @@ func (a *app) matrixRow(row, fromCol, toCol int, m matrixShape) string {
 		if row == n.rows.cursor && col == n.cols.cursor {
 			text = "[" + text + "]"
 			if !a.inDetail {
-				style = style.Reverse(true)
+				style = style.reverse()
 			}
 		} else {
 			text = " " + text + " "
@@ -324,7 +323,7 @@ func centred(s string, w int, ellipsis string) string {
 }
 
 // cellMark is the sign of a cell; one that is being decided has its own.
-func (a *app) cellMark(at spot, c network.Cell) (string, lipgloss.Style) {
+func (a *app) cellMark(at spot, c network.Cell) (string, pen) {
 	if keep, ok := a.net.pending[at]; ok {
 		c = network.Cell{State: network.Cut}
 		if keep {
@@ -338,16 +337,16 @@ func (a *app) cellMark(at spot, c network.Cell) (string, lipgloss.Style) {
 	return mark, a.cellStyle(c)
 }
 
-func (a *app) cellStyle(c network.Cell) lipgloss.Style {
+func (a *app) cellStyle(c network.Cell) pen {
 	s := a.styles
 	switch c.State {
 	case network.Kept:
 		if c.Unmet() {
-			return s.bad.Bold(true)
+			return s.bad.bold()
 		}
-		return s.good.Bold(true)
+		return s.good.bold()
 	case network.Cut:
-		return s.bad.Bold(true)
+		return s.bad.bold()
 	case network.Seen, network.Proven, network.Inferred:
 		return s.good
 	case network.Guess, network.Open:

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
@@ -161,7 +160,7 @@ func (o *objectView) fit(a *app, w int) {
 		return
 	}
 	o.w, o.rows, o.at = w, nil, nil
-	look := func(t token, _ bool) lipgloss.Style { return a.tokenStyle(t, a.styles.plain, true) }
+	look := func(t token, _ bool) pen { return a.tokenStyle(t, a.styles.plain, true) }
 	for _, l := range o.lines {
 		o.at = append(o.at, len(o.rows))
 		text := strings.ReplaceAll(l.Text, "\t", "    ")

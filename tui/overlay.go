@@ -257,7 +257,7 @@ func (k *help) box(a *app, w, h int) []string {
 				if len(lines) > 0 {
 					lines = append(lines, "")
 				}
-				lines = append(lines, a.styles.bold.Underline(true).Render(group))
+				lines = append(lines, a.styles.bold.underline().Render(group))
 				first = false
 			}
 			text := b.help + b.aside

@@ -117,7 +117,7 @@ func (a *app) wholeDetail(w int) []string {
 	if plan.Verified {
 		para(a.styles.good.Render("Verified: ") + "a scan of the objects as they would be finds none of what is staged, and nothing new.")
 	} else {
-		para(a.styles.bad.Bold(true).Render("Not verified: ") + "a scan of the objects as they would be finds what should be gone, or something new.")
+		para(a.styles.bad.bold().Render("Not verified: ") + "a scan of the objects as they would be finds what should be gone, or something new.")
 	}
 	list := func(title string, findings []*fixes.Finding) {
 		if len(findings) == 0 {
@@ -208,9 +208,9 @@ func (a *app) planSum(w int) string {
 
 func (a *app) verified() string {
 	if !a.plan.plan.Verified {
-		return a.styles.bad.Bold(true).Render("! not verified")
+		return a.styles.bad.bold().Render("! not verified")
 	}
-	return a.styles.good.Bold(true).Render(a.glyphs.staged + " verified")
+	return a.styles.good.bold().Render(a.glyphs.staged + " verified")
 }
 
 // planParts says what the plan does and leaves.

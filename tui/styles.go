@@ -1,8 +1,6 @@
 package tui
 
 import (
-	"charm.land/lipgloss/v2"
-
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/network"
 )
@@ -10,34 +8,34 @@ import (
 // styles are the looks of the screen. A colour never stands alone: the word or
 // the mark says the same.
 type styles struct {
-	plain, bold, faint, reverse lipgloss.Style
-	good, warn, bad             lipgloss.Style
-	key, number                 lipgloss.Style // of YAML
-	severity                    map[fixes.Severity]lipgloss.Style
-	confidence                  map[fixes.Confidence]lipgloss.Style
+	plain, bold, faint, reverse pen
+	good, warn, bad             pen
+	key, number                 pen // of YAML
+	severity                    map[fixes.Severity]pen
+	confidence                  map[fixes.Confidence]pen
 }
 
 func newStyles(p palette) styles {
-	s := lipgloss.NewStyle()
-	good, warn, bad := s.Foreground(p.good), s.Foreground(p.warn), s.Foreground(p.bad)
-	faint := s.Faint(true)
+	var plain pen
+	good, warn, bad := inColour(p.good), inColour(p.warn), inColour(p.bad)
+	faint := plain.faint()
 	if p.faint != nil {
-		faint = s.Foreground(p.faint)
+		faint = inColour(p.faint)
 	}
 	return styles{
-		plain: s, bold: s.Bold(true), faint: faint, reverse: s.Reverse(true),
+		plain: plain, bold: plain.bold(), faint: faint, reverse: plain.reverse(),
 		good: good, warn: warn, bad: bad,
-		key: s.Foreground(p.key), number: s.Foreground(p.number),
-		severity: map[fixes.Severity]lipgloss.Style{
-			fixes.Low:      s,
+		key: inColour(p.key), number: inColour(p.number),
+		severity: map[fixes.Severity]pen{
+			fixes.Low:      plain,
 			fixes.Medium:   warn,
 			fixes.High:     bad,
-			fixes.Critical: s.Foreground(p.worst).Bold(true),
+			fixes.Critical: inColour(p.worst).bold(),
 		},
-		confidence: map[fixes.Confidence]lipgloss.Style{
+		confidence: map[fixes.Confidence]pen{
 			fixes.Safe:   good,
 			fixes.Review: warn,
-			fixes.Manual: s,
+			fixes.Manual: plain,
 		},
 	}
 }
@@ -84,8 +82,8 @@ var asciiGlyphs = glyphs{
 }
 
 // pointedOut makes a style stand out, without a colour too.
-func pointedOut(s lipgloss.Style) lipgloss.Style {
-	return s.Bold(true).Underline(true)
+func pointedOut(s pen) pen {
+	return s.underline().bold()
 }
 
 // spokenGlyphs leave out what beside a word says nothing more, and are words

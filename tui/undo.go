@@ -155,7 +155,7 @@ func (a *app) notPutBack(plan RunPlan) []string {
 	if len(plan.Left) == 0 {
 		return nil
 	}
-	left := []string{"", a.styles.warn.Bold(true).Render("Not put back:")}
+	left := []string{"", a.styles.warn.bold().Render("Not put back:")}
 	for _, l := range plan.Left {
 		left = append(left, "- "+l)
 	}
