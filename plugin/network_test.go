@@ -37,9 +37,9 @@ spec:
 		metadata, want string
 		args           []string
 	}{
-		{"labels: {}", "\nweb ", nil},
-		{"labels: {}", "\nshop/web ", []string{"-n", "shop"}},
-		{"namespace: shop", "\nshop/web ", nil},
+		{"labels: {}", "  web  ", nil},
+		{"labels: {}", "  shop/web  ", []string{"-n", "shop"}},
+		{"namespace: shop", "  shop/web  ", nil},
 	} {
 		if out, said := run(c.metadata, c.args...); !strings.Contains(out, c.want) || !strings.Contains(out, closed) || said != "" {
 			t.Errorf("%s %v: %s%s", c.metadata, c.args, out, said)

@@ -2,12 +2,8 @@ package access
 
 import (
 	"fmt"
-	"regexp"
-	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/rbac"
@@ -54,14 +50,14 @@ Vault then needs that audience: https://developer.hashicorp.com/vault/docs/auth/
 `
 
 func checkTokenAutomounted(p *fixes.Pass) {
-	bound := boundAccounts(p.Inventory)
+	bound := rbac.Named(p.Inventory)
 	for _, w := range p.Workloads("") {
 		account := rbac.AccountOf(w).Name
 		if !automounts(p.Inventory, w, account) {
 			continue
 		}
-		subject := w.Object.GetNamespace() + "/" + account
-		if bound[subject] && account != "default" {
+		isBound := bound.Has(w.Object.GetNamespace(), account)
+		if isBound && account != "default" {
 			continue
 		}
 		fix := fixes.Fix{
@@ -82,12 +78,12 @@ func checkTokenAutomounted(p *fixes.Pass) {
 			},
 		}
 		evidence := []string{"ServiceAccount " + account + " has no binding"}
-		hint, container := clientHint(w)
+		hint, container := rbac.ClientHint(w)
 		switch {
 		case !p.Covers(fixes.KindRoleBinding, w.Object.GetNamespace()) || !p.Covers(fixes.KindClusterRoleBinding, ""):
 			fix.Confidence, fix.Why = fixes.Review, "bindings could not be listed: the ServiceAccount may have rights"
 			evidence = []string{"bindings of ServiceAccount " + account + " are not known"}
-		case bound[subject]:
+		case isBound:
 			fix.Confidence, fix.Why = fixes.Review, "ServiceAccount default has rights; whether this pod uses them is not known"
 			evidence = []string{"ServiceAccount default, shared by all pods of the namespace, has a binding"}
 		case hint != "":
@@ -119,69 +115,4 @@ func automounts(inv *fixes.Inventory, w fixes.Workload, account string) bool {
 		return *sa.AutomountServiceAccountToken
 	}
 	return true
-}
-
-// boundAccounts returns the ServiceAccounts, as "namespace/name", that a
-// binding names.
-func boundAccounts(inv *fixes.Inventory) map[string]bool {
-	bound := map[string]bool{}
-	add := func(namespace string, subjects []rbacv1.Subject) {
-		for _, s := range subjects {
-			switch s.Kind {
-			case rbacv1.ServiceAccountKind:
-				ns := s.Namespace
-				if ns == "" {
-					ns = namespace
-				}
-				bound[ns+"/"+s.Name] = true
-			case rbacv1.UserKind:
-				if account, ok := strings.CutPrefix(s.Name, "system:serviceaccount:"); ok {
-					bound[strings.Replace(account, ":", "/", 1)] = true
-				}
-			}
-		}
-	}
-	for _, b := range fixes.Objects[*rbacv1.RoleBinding](inv, "") {
-		add(b.Namespace, b.Subjects)
-	}
-	for _, b := range fixes.Objects[*rbacv1.ClusterRoleBinding](inv, "") {
-		add("", b.Subjects)
-	}
-	return bound
-}
-
-var (
-	clientImage = regexp.MustCompile(`(?i)(operator|controller|kubectl|kube-state|external-dns|external-secrets|autoscaler|ingress|prometheus|vault|consul|argocd|argoexec|flux|velero|reloader|dashboard)`)
-	clientArg   = regexp.MustCompile(`(?i)(kubeconfig|in-?cluster|leader-elect|kubectl\b|/var/run/secrets/kubernetes\.io)`)
-	clientEnv   = []string{"KUBECONFIG", "KUBERNETES_MASTER", "KUBE_TOKEN", "VAULT_K8S_ROLE", "VAULT_ROLE"}
-)
-
-// clientHint returns what suggests that the pod talks to the API, or "", and in
-// which container.
-func clientHint(w fixes.Workload) (hint, container string) {
-	for c := range w.Containers() {
-		if hint := containerHint(c); hint != "" {
-			return hint, c.Name
-		}
-	}
-	return "", ""
-}
-
-func containerHint(c fixes.Container) string {
-	// The registry and the organisation say little; the name is what runs.
-	name := c.Image[strings.LastIndex(c.Image, "/")+1:]
-	if m := clientImage.FindString(name); m != "" {
-		return "image " + name
-	}
-	for _, arg := range slices.Concat(c.Command, c.Args) {
-		if m := clientArg.FindString(arg); m != "" {
-			return "the command names " + m
-		}
-	}
-	for _, e := range c.Env {
-		if slices.Contains(clientEnv, e.Name) {
-			return "variable " + e.Name
-		}
-	}
-	return ""
 }

@@ -53,6 +53,24 @@ subjects: [{kind: ServiceAccount, name: operator}]
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: x}
 `,
 	}, {
+		Name: "manifests that name no namespace, but in a binding",
+		Objects: `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: operator}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: operator}
+spec: {selector: {}, template: {spec: {serviceAccountName: operator, containers: [{name: c, image: example.com/x}]}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: x}
+subjects: [{kind: ServiceAccount, name: operator, namespace: tools}]
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: x}
+`,
+	}, {
 		Name: "an image that looks like an API client",
 		Objects: `
 apiVersion: batch/v1

@@ -362,6 +362,41 @@ spec: {containers: [{name: c, image: x}], volumes: [{name: t, projected: {source
 	})
 }
 
+// TestAPIClients tells who is let out to the Kubernetes API.
+func TestAPIClients(t *testing.T) {
+	const account = `
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: robot, namespace: shop}
+---
+`
+	const runsAs = `
+      serviceAccountName: robot`
+	binding := func(name, namespace string) string {
+		return `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: b}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: ` + name + `, namespace: ` + namespace + `}]
+---
+`
+	}
+	open := func(objects string) string { return strings.ReplaceAll(objects, ", namespace: shop", "") }
+	client := []string{"web -> the Kubernetes API inferred"}
+	testGraph(t, map[string]graphCase{
+		"an account that is not known":      {workload("web", "", runsAs), client},
+		"one that has no rights":            {account + workload("web", "", runsAs), nil},
+		"one that has some":                 {account + binding("robot", "shop") + workload("web", "", runsAs), client},
+		"another of its name":               {account + binding("robot", "other") + workload("web", "", runsAs), nil},
+		"manifests of no namespace":         {open(account) + binding("robot", "somewhere") + open(workload("web", "", runsAs)), client},
+		"the default account has rights":    {binding("default", "shop") + workload("web", "", ""), append([]string{"db -> the Kubernetes API inferred"}, client...)},
+		"the default account has none":      {workload("web", "", ""), nil},
+		"what says that it is a client":     {account + workload("web", "", "        args: [--leader-elect]"+runsAs), client},
+		"one that is told to have no token": {account + binding("robot", "shop") + workload("web", "", runsAs+"\n      automountServiceAccountToken: false"), nil},
+	})
+}
+
 func TestNodeMetadataIsBlocked(t *testing.T) {
 	g := Find(fixestest.Load(t, workload("web", "", `
         env: [{name: URL, value: "http://169.254.169.254/latest"}, {name: HOST, value: metadata.google.internal}]`)))

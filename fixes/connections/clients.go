@@ -18,6 +18,7 @@ type narrowing struct {
 //   - stores, which wait for others to connect, as some products do;
 //   - what stands behind the same Service, or is of its name but for a version;
 //   - of a front, what serves something itself, or names whom it calls;
+//   - of a Service for metrics, whoever does not collect any;
 //   - of an application's service, what is no part of an application, and who
 //     has at least two other services named in its settings: it names all;
 //   - of a database, the front of an application that has other tiers, and who has
@@ -29,7 +30,7 @@ func (g *Graph) mayConnect(to fixes.Workload, through service) (clients []fixes.
 	clients = slices.DeleteFunc(g.neighbours(to), func(w fixes.Workload) bool {
 		return slices.ContainsFunc(through.to, func(same fixes.Workload) bool { return same.Ref() == w.Ref() })
 	})
-	for _, n := range g.narrowings(to) {
+	for _, n := range g.narrowings(to, through) {
 		all := len(clients)
 		if clients = slices.DeleteFunc(clients, n.no); len(clients) < all {
 			left = append(left, n.what)
@@ -57,7 +58,7 @@ func (g *Graph) mayConnect(to fixes.Workload, through service) (clients []fixes.
 }
 
 // narrowings are those that hold whoever remains.
-func (g *Graph) narrowings(to fixes.Workload) []narrowing {
+func (g *Graph) narrowings(to fixes.Workload, through service) []narrowing {
 	out := []narrowing{
 		{"who visits as users do", func(w fixes.Workload) bool { return g.visits(w) || g.loads(w, to) }},
 		{"another version of it", func(w fixes.Workload) bool { return areVersions(w, to) }},
@@ -67,6 +68,8 @@ func (g *Graph) narrowings(to fixes.Workload) []narrowing {
 		out = append(out, narrowing{"what serves something itself, or names whom it calls", func(w fixes.Workload) bool { return g.serves(w) || g.namesSibling(w) }})
 	}
 	switch {
+	case g.forMetrics(to, through):
+		out = append(out, narrowing{"what collects no metrics", func(w fixes.Workload) bool { return !isProduct(w) }})
 	case IsStore(to):
 		out = append(out, narrowing{"what keeps nothing in stores", func(w fixes.Workload) bool { return runsNamed(w, storelessImages) }},
 			narrowing{"tools of other stores", func(w fixes.Workload) bool { return looksAtOthers(w, to) }})

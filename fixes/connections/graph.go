@@ -245,7 +245,7 @@ func (g *Graph) Scraped(w fixes.Workload, port int32) bool {
 // Kinds are what [Find] looks at.
 func Kinds() []fixes.Kind {
 	return append(slices.Concat(fixes.WorkloadKinds(), fixes.RouteKinds()), fixes.KindNamespace, fixes.KindService, fixes.KindConfigMap, fixes.KindSecret,
-		fixes.KindIngress, fixes.KindServiceAccount, fixes.KindGateway, fixes.KindGatewayClass, fixes.KindReferenceGrant,
+		fixes.KindIngress, fixes.KindServiceAccount, fixes.KindRoleBinding, fixes.KindClusterRoleBinding, fixes.KindGateway, fixes.KindGatewayClass, fixes.KindReferenceGrant,
 		fixes.KindNode, fixes.KindEndpointSlice, fixes.KindValidatingWebhookConfiguration, fixes.KindMutatingWebhookConfiguration, fixes.KindAPIService,
 		fixes.KindServiceMonitor, fixes.KindPodMonitor, fixes.KindProbe, fixes.KindFlows, fixes.KindImage)
 }

@@ -58,6 +58,12 @@ func server(name, image, ports, more string) string {
 	return part("Deployment", name, name, image, ports, more) + serviceOf(name, "ClusterIP", ports)
 }
 
+// metricsOf is a Service of one port, which is named for metrics.
+func metricsOf(app, name, port string) string {
+	return "\napiVersion: v1\nkind: Service\nmetadata: {name: " + name + ", namespace: shop}\nspec: {selector: {app: " + app +
+		"}, ports: [{name: metrics, port: " + port + "}]}\n---\n"
+}
+
 const own = "example.com/own:1"
 
 func naming(host string) string {
@@ -78,6 +84,10 @@ func TestGuesses(t *testing.T) {
 		"not those of peers and managers": {server("queue", "rabbitmq:4", "5672 15672 4369", "") + worker, []string{"worker -> queue 5672/TCP"}},
 		"nor those of metrics":            {server("api", own, "80 9102/prometheus", "") + worker, []string{"worker -> api 80/TCP"}},
 		"but if there are no others":      {server("api", own, "9102/metrics", "") + worker, []string{"worker -> api 9102/TCP"}},
+		"nor a Service of them alone":     {server("api", own, "80", "") + metricsOf("api", "api-stats", "9102") + worker, []string{"worker -> api 80/TCP"}},
+		"by its name":                     {part("Deployment", "api", "api", own, "9102", "") + metricsOf("api", "api-metrics", "9102") + worker, nil},
+		"but for who collects them": {server("api", own, "80", "") + metricsOf("api", "api-stats", "9102") + part("Deployment", "prom", "prom", "prom/prometheus:v3", "", ""),
+			[]string{"prom -> api 9102/TCP"}},
 		"its owner stands after the store": {server("mongodb-profile", "mongo:8", "27017", "") + part("Deployment", "profile", "profile", own, "", "") + worker,
 			[]string{"profile -> mongodb-profile 27017/TCP"}},
 		"or is of the same root": {server("memcached-reserve", "memcached:1", "11211", "") + part("Deployment", "reservation", "r", own, "", "") + worker,

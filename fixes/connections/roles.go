@@ -103,6 +103,17 @@ func namesMetrics(port string) bool {
 		slices.Contains(strings.Split(port, "-"), "prom")
 }
 
+// forMetrics reports whether a Service is there for who collects metrics of a
+// workload: all of its ports are, and its name says so too, or another Service leads
+// to what the workload does.
+func (g *Graph) forMetrics(w fixes.Workload, through service) bool {
+	only := func(s service) bool {
+		return len(s.Spec.Ports) > 0 && !slices.ContainsFunc(s.Spec.Ports, func(p corev1.ServicePort) bool { return !namesMetrics(p.Name) })
+	}
+	return only(through) && (namesMetrics(through.Name) ||
+		slices.ContainsFunc(g.names.serving[Of(w)], func(s service) bool { return !only(s) }))
+}
+
 // forClients returns those of a workload's ports that its siblings may use;
 // all of them, if none would be left.
 func forClients(w fixes.Workload, ports []Port) []Port {

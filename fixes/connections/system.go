@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
+	"github.com/kubectl-harden/kubectl-harden/fixes/rbac"
 )
 
 // peers adds the links among the pods of one workload: those of a StatefulSet
@@ -76,7 +77,8 @@ func (g *Graph) resolvers(names *names, w fixes.Workload) {
 }
 
 // usesAPI reports whether a workload's pods talk to the Kubernetes API: they
-// have a token, of an account that was made for them, or asked for it.
+// have a token, and asked for it, have rights with it, or look like a client. An account
+// that is not known may have rights.
 func usesAPI(inv *fixes.Inventory, w fixes.Workload) (Reason, bool) {
 	if auto := w.Spec.AutomountServiceAccountToken; auto != nil {
 		return Reason{w.Ref(), w.SpecPath + ".automountServiceAccountToken", "it has a token for the Kubernetes API"}, *auto
@@ -91,14 +93,22 @@ func usesAPI(inv *fixes.Inventory, w fixes.Workload) (Reason, bool) {
 			}
 		}
 	}
-	name := w.Spec.ServiceAccountName
-	if name == "" || name == "default" {
+	namespace, name := w.Object.GetNamespace(), rbac.AccountOf(w).Name
+	sa, there := fixes.Lookup[*corev1.ServiceAccount](inv, namespace, name)
+	if there && sa.AutomountServiceAccountToken != nil && !*sa.AutomountServiceAccountToken {
 		return Reason{}, false
 	}
-	if sa, ok := fixes.Lookup[*corev1.ServiceAccount](inv, w.Object.GetNamespace(), name); ok {
-		if auto := sa.AutomountServiceAccountToken; auto != nil && !*auto {
-			return Reason{}, false
-		}
+	path, as := w.SpecPath+".serviceAccountName", "it runs as ServiceAccount "+name
+	hint, _ := rbac.ClientHint(w)
+	switch {
+	case rbac.Named(inv).Has(namespace, name):
+		return Reason{w.Ref(), path, as + ", which has a binding"}, true
+	case name == "default":
+		return Reason{}, false
+	case hint != "":
+		return Reason{w.Ref(), w.SpecPath, hint + " looks like a client of the Kubernetes API"}, true
+	case there && inv.Covers(fixes.KindRoleBinding, namespace) && inv.Covers(fixes.KindClusterRoleBinding, ""):
+		return Reason{}, false // it was made to have no rights
 	}
-	return Reason{w.Ref(), w.SpecPath + ".serviceAccountName", "it runs as ServiceAccount " + name}, true
+	return Reason{w.Ref(), path, as}, true
 }

@@ -57,8 +57,8 @@ Creates, for the directions that are open,
   shown), Services and their selectors, Ingresses with their controllers, load
   balancers, node ports, routes of the Gateway API, scrapes by Prometheus (by
   annotation, ServiceMonitor, PodMonitor and Probe), peers of a StatefulSet, webhooks
-  and API services, which the API server calls, and the Kubernetes API for pods that
-  have an account of their own;
+  and API services, which the API server calls, and the Kubernetes API for pods whose
+  account has rights or is not known, and for what looks like its client;
 - where Cilium's policies are served, a CiliumNetworkPolicy for each workload that
   connects to hosts by name, or has to do with the Kubernetes API.
 

@@ -62,18 +62,20 @@ func New(inv *fixes.Inventory) *Index {
 	for _, r := range fixes.Objects[*rbacv1.Role](inv, "") {
 		x.roles[fixes.RefOf(r)] = &role{ref: fixes.RefOf(r), rules: r.Rules, own: bootstrapped(r)}
 	}
+	there := accountsOf(inv)
 	for _, b := range fixes.Objects[*rbacv1.ClusterRoleBinding](inv, "") {
 		if b.RoleRef.Kind == fixes.KindClusterRole.Name {
-			x.bind(b, b.RoleRef, b.Subjects)
+			x.bind(b, b.RoleRef, there.canonical(b.Subjects, ""))
 		}
 	}
 	for _, b := range fixes.Objects[*rbacv1.RoleBinding](inv, "") {
-		x.bind(b, b.RoleRef, b.Subjects)
+		x.bind(b, b.RoleRef, there.canonical(b.Subjects, b.Namespace))
 	}
 	x.findOwn()
 	return x
 }
 
+// bind adds a binding, whose subjects are canonical.
 func (x *Index) bind(obj fixes.Object, to rbacv1.RoleRef, subjects []rbacv1.Subject) {
 	ref := fixes.Ref{Kind: fixes.KindClusterRole, Name: to.Name}
 	if to.Kind == fixes.KindRole.Name {
@@ -83,20 +85,11 @@ func (x *Index) bind(obj fixes.Object, to rbacv1.RoleRef, subjects []rbacv1.Subj
 	b := &binding{ref: fixes.RefOf(obj), role: r}
 	namespace := obj.GetNamespace()
 	if r == nil {
-		lost := Bound{Binding: b.ref, Role: ref}
-		for _, s := range subjects {
-			if s, _, ok := canonical(s, namespace); ok {
-				lost.Subjects = append(lost.Subjects, s)
-			}
-		}
-		x.unresolved = append(x.unresolved, lost)
+		x.unresolved = append(x.unresolved, Bound{Binding: b.ref, Role: ref, Subjects: subjects})
 		return
 	}
 	for _, s := range subjects {
-		s, h, ok := canonical(s, namespace)
-		if !ok {
-			continue
-		}
+		s, h, _ := canonical(s, s.Namespace)
 		b.subjects = append(b.subjects, s)
 		at := holding{namespace, h}
 		if held := x.held[at]; len(held) == 0 || held[len(held)-1] != b { // named twice

@@ -18,7 +18,7 @@ import (
 
 // Kinds are what an [Index] is made of: a rule that asks one names them.
 func Kinds() []fixes.Kind {
-	return []fixes.Kind{fixes.KindRole, fixes.KindRoleBinding, fixes.KindClusterRole, fixes.KindClusterRoleBinding}
+	return []fixes.Kind{fixes.KindRole, fixes.KindRoleBinding, fixes.KindClusterRole, fixes.KindClusterRoleBinding, fixes.KindServiceAccount}
 }
 
 // Covered reports whether all roles and bindings were looked at that count in
