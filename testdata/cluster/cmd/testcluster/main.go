@@ -3,7 +3,7 @@
 // Command testcluster starts by hand what the tests start:
 //
 //	go run ./testdata/cluster/cmd/testcluster build [--node]
-//	go run ./testdata/cluster/cmd/testcluster up DIR [--node] [--zoo] [--nodes N] [--port N]
+//	go run ./testdata/cluster/cmd/testcluster up DIR [--node] [--zoo] [--nodes N] [--port N] [--audit]
 //	go run ./testdata/cluster/cmd/testcluster down DIR
 //
 // A cluster that is up stays up until it is taken down. Its folder must be
@@ -27,13 +27,14 @@ import (
 
 const usage = `usage:
   testcluster build [--node]                            build what clusters run
-  testcluster up DIR [--node] [--zoo] [--nodes N] [--port N]    start a cluster
+  testcluster up DIR [--node] [--zoo] [--nodes N] [--port N] [--audit]    start a cluster
   testcluster down DIR                                  stop it and remove DIR
 
 --node     with one real node, on which containers run (Linux, root)
 --zoo      with a real node, and the servers of testdata/cluster/zoo on it
 --nodes N  with N nodes that are played (2, or 0 beside a real one)
 --port N   with the API server at this port of loopback (any free one)
+--audit    with the API server's audit log in DIR/audit.log
 `
 
 var errUsage = errors.New("wrong usage")
@@ -74,6 +75,7 @@ func run(ctx context.Context, args []string) error {
 	withZoo := flags.Bool("zoo", false, "")
 	nodes := flags.Int("nodes", -1, "")
 	port := flags.Int("port", 0, "")
+	audit := flags.Bool("audit", false, "")
 	if flags.Parse(args) != nil || flags.NArg() > 0 {
 		return errUsage
 	}
@@ -90,6 +92,9 @@ func run(ctx context.Context, args []string) error {
 		opts := []cluster.Option{cluster.WithPort(*port)}
 		if *nodes >= 0 {
 			opts = append(opts, cluster.WithNodes(*nodes))
+		}
+		if *audit {
+			opts = append(opts, cluster.WithAudit())
 		}
 		return holdUp(ctx, dir, *node, *withZoo, opts)
 	case "down":
