@@ -10,7 +10,8 @@ export GOWORK := off
 # ./... leaves out testdata; the modules of their own in it stay out.
 PACKAGES := ./... ./testdata/cluster/... ./testdata/floor ./testdata/terminal ./testdata/screenshots
 # What runs on a real node has deadlines, as its probes do: such tests end in
-# OnNode, and run when nothing else does.
+# OnNode, and run when nothing else does. Of the others those that may run side by
+# side mostly wait for a cluster: more of them than there are processors.
 NODE_PACKAGES = $(sort $(dir $(shell grep -rl --include='*_test.go' 'OnNode(t \*testing.T)' cmd fixes plugin testdata/cluster | sed 's|^|./|')))
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 BINDIR ?= $(shell go env GOPATH)/bin
@@ -33,7 +34,7 @@ install: build ## the program and its completion by kubectl, into BINDIR
 .PHONY: test
 test: testbins ## all tests, on a real control plane; on a real node too where one is possible
 	go vet $(PACKAGES)
-	go test -timeout 30m -skip 'OnNode$$' $(PACKAGES)
+	go test -timeout 30m -parallel 8 -skip 'OnNode$$' $(PACKAGES)
 	go test -C testdata/netpol .
 	go test -timeout 30m -p 1 -run 'OnNode$$' $(NODE_PACKAGES)
 

@@ -96,8 +96,9 @@ const asJSON, asMerge, asApply = "application/json", "application/merge-patch+js
 // and asks the server whether all that is in the log is still allowed, and what
 // is not in it refused.
 func TestNarrowed(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Parallel() // in a cluster of its own
 	c := cluster.Start(t, cluster.WithAudit(), cluster.WithNodes(1))
+	env := []string{"KUBECONFIG=" + c.Kubeconfig, "XDG_STATE_HOME=" + t.TempDir()}
 	c.Apply(t, tooMuch)
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
 	if err != nil {
@@ -130,11 +131,11 @@ func TestNarrowed(t *testing.T) {
 		t.Fatalf("%d events", len(events))
 	}
 	log := filepath.Join(c.Dir, "audit.log")
-	review := runAs(t, c.Kubeconfig, "", "--rule", "rbac-cluster-admin", "--audit-log", log)
+	review := runWith(t, env, "", "--rule", "rbac-cluster-admin", "--audit-log", log)
 	if !strings.Contains(review.stdout, "review") {
 		t.Errorf("a log of a minute is enough: %s%s", review.stdout, review.stderr)
 	}
-	r := runAs(t, c.Kubeconfig, "", "--rule", "rbac-cluster-admin", "--audit-log", log, "--fix", "--yes", "--confidence=review")
+	r := runWith(t, env, "", "--rule", "rbac-cluster-admin", "--audit-log", log, "--fix", "--yes", "--confidence=review")
 	if r.status != 0 {
 		t.Fatalf("status %d\n%s%s", r.status, r.stdout, r.stderr)
 	}
@@ -175,10 +176,10 @@ func TestNarrowed(t *testing.T) {
 	} {
 		eventuallyMay(t, server, never.s, never.r, false)
 	}
-	if again := runAs(t, c.Kubeconfig, "", "--category", "access", "--skip", "rbac-dangling,namespace-default,sa-token-automounted", "--audit-log", log); strings.Contains(again.stdout, "too-much") {
+	if again := runWith(t, env, "", "--category", "access", "--skip", "rbac-dangling,namespace-default,sa-token-automounted", "--audit-log", log); strings.Contains(again.stdout, "too-much") {
 		t.Errorf("it is not closed:\n%s", again.stdout)
 	}
-	if undo := runAs(t, c.Kubeconfig, "", "undo", "--yes"); undo.status != 0 {
+	if undo := runWith(t, env, "", "undo", "--yes"); undo.status != 0 {
 		t.Fatalf("undo: %s%s", undo.stdout, undo.stderr)
 	}
 	eventuallyMay(t, server, workerSubject, rbac.Request{Verb: "*", Group: "*", Resource: "*"}, true)
