@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 )
 
@@ -137,35 +138,36 @@ func (m *marks) only(l *list) {
 	m.settle(l)
 }
 
-// marked returns the findings that are marked, in reading order.
-func (l *list) marked() []int32 {
-	if l.marks.n == 0 {
-		return nil
-	}
-	var ids []int32
-	for _, id := range l.order {
-		if l.marks.all[id] {
-			ids = append(ids, id)
+// marked yields the findings that are marked, in reading order.
+func (l *list) marked() iter.Seq[int32] {
+	return func(yield func(int32) bool) {
+		for _, id := range l.order {
+			if l.marks.all[id] && !yield(id) {
+				return
+			}
 		}
 	}
-	return ids
 }
 
 // targets returns the findings that an action is for: those that are marked,
 // else those of the group under the cursor that the filter leaves, else the one
 // under the cursor.
-func (a *app) targets() []int32 {
+func (a *app) targets() []int32 { return slices.Collect(a.eachTarget()) }
+
+// eachTarget yields them. What a frame asks about them mostly has its answer
+// after the first few of what may be all findings.
+func (a *app) eachTarget() iter.Seq[int32] {
 	if a.list.marks.n > 0 {
 		return a.list.marked()
 	}
 	r, ok := a.list.current()
 	switch {
 	case !ok:
-		return nil
+		return func(func(int32) bool) {}
 	case r.isGroup():
-		return a.list.inGroup(r.group)
+		return slices.Values(a.list.inGroup(r.group))
 	}
-	return []int32{r.item}
+	return slices.Values([]int32{r.item})
 }
 
 // mark marks what the cursor is on, or takes its mark away, and goes on to the

@@ -15,8 +15,9 @@ func (a *app) cannotStage() string {
 		return "no finding is listed"
 	}
 	if a.list.marks.n > 0 || r.isGroup() {
-		for _, id := range a.list.living(a.targets()) {
-			if fix := a.list.items[id].fix(); fix != nil && fix.Edit != nil || a.dec.taken[id] > 0 {
+		for id := range a.eachTarget() {
+			it := &a.list.items[id]
+			if fix := it.fix(); it.by == nil && (fix != nil && fix.Edit != nil || a.dec.taken[id] > 0) {
 				return ""
 			}
 		}
@@ -134,7 +135,7 @@ func (a *app) decideAndSay(label string, changes []decision) {
 func (a *app) chosen() (ids []int32, which string) {
 	a.list.marks.fix(a.list)
 	if a.list.marks.n > 0 {
-		return a.list.marked(), " of the marked"
+		return a.targets(), " of the marked"
 	}
 	for _, id := range a.list.order {
 		if a.list.matched[id] {
