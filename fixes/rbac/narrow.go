@@ -148,7 +148,8 @@ func lasting(group, resource string) bool {
 		"clusterroles.rbac.authorization.k8s.io", "clusterrolebindings.rbac.authorization.k8s.io",
 		"customresourcedefinitions.apiextensions.k8s.io", "apiservices.apiregistration.k8s.io",
 		"mutatingwebhookconfigurations.admissionregistration.k8s.io", "validatingwebhookconfigurations.admissionregistration.k8s.io",
-		"priorityclasses.scheduling.k8s.io", "storageclasses.storage.k8s.io", "users", "groups":
+		"priorityclasses.scheduling.k8s.io", "storageclasses.storage.k8s.io", "users", "groups",
+		"uids.authentication.k8s.io", "userextras.authentication.k8s.io":
 		return true
 	}
 	return false

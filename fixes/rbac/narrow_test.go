@@ -59,6 +59,10 @@ func TestNarrow(t *testing.T) {
 		{"a namespace that is gone", []fixes.Use{in("gone", "get", "pods", "p"), in("a", "get", "pods", "p")}, "*: get pods"},
 		{"summed up namespaces", []fixes.Use{in(fixes.AnyNamespace, "get", "pods")}, "*: get pods"},
 		{"paths", []fixes.Use{{Verb: "get", Path: "/metrics"}, {Verb: "get", Path: "/logs/*"}}, "*: get /logs/*, /metrics"},
+		{"a uid and extras of who is impersonated", []fixes.Use{
+			{Verb: "impersonate", Group: "authentication.k8s.io", Resource: "uids", Names: []string{"7"}},
+			{Verb: "impersonate", Group: "authentication.k8s.io", Resource: "userextras/scopes", Names: []string{"view"}},
+		}, "*: impersonate uids.authentication.k8s.io named 7\n*: impersonate userextras.authentication.k8s.io/scopes named view"},
 		{"what stands in no namespace", []fixes.Use{in("", "get", "nodes", "n1"), in("", "get", "namespaces", "a")}, "*: get namespaces named a\n*: get nodes"},
 	} {
 		n := Narrow(everything, c.uses, func(ns string) bool { return ns != "gone" })

@@ -28,8 +28,9 @@ type event struct {
 }
 
 type user struct {
-	Username string
-	Groups   []string
+	Username, UID string
+	Groups        []string
+	Extra         map[string][]string
 }
 
 type objectRef struct {

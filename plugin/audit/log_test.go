@@ -93,6 +93,8 @@ func TestLoad(t *testing.T) {
 			"impersonate groups in \"\" [\"g\"] x1\nimpersonate users in \"\" [\"b\"] x1"},
 		{"an account is impersonated in its namespace", line("a", "get", "pods", "shop", "p", `"impersonatedUser":{"username":"system:serviceaccount:shop:web","groups":["system:serviceaccounts"]},`), "a",
 			`impersonate serviceaccounts in "shop" ["web"] x1`},
+		{"a uid and extras are asked for one by one", line("a", "get", "pods", "shop", "p", `"impersonatedUser":{"username":"b","uid":"7","groups":["system:authenticated"],"extra":{"scopes":["view","edit"]}},`), "a",
+			"impersonate users in \"\" [\"b\"] x1\nimpersonate authentication.k8s.iouids in \"\" [\"7\"] x1\nimpersonate authentication.k8s.iouserextras/scopes in \"\" [\"edit\" \"view\"] x2"},
 		{"a patch that made the object was a create too", strings.Replace(line("a", "patch", "pods", "shop", "p", ""), `"code":200`, `"code":201`, 1), "a",
 			"create pods in \"shop\" [] x1 all\npatch pods in \"shop\" [\"p\"] x1"},
 		{"a hostile name", line("a\u202e\\\"}{", "get", "pods", "shop", "p", ""), "a\u202e\\\"}{", `get pods in "shop" ["p"] x1`},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
@@ -145,6 +146,14 @@ func (t *tally) impersonation(e *event) {
 		// The server adds these by itself.
 		if g != "system:authenticated" && g != "system:unauthenticated" && !strings.HasPrefix(g, "system:serviceaccounts") {
 			t.did(d, e, act{"impersonate", "", "groups"}, "", g)
+		}
+	}
+	if e.as.UID != "" {
+		t.did(d, e, act{"impersonate", authenticationv1.GroupName, "uids"}, "", e.as.UID)
+	}
+	for key, values := range e.as.Extra {
+		for _, value := range values {
+			t.did(d, e, act{"impersonate", authenticationv1.GroupName, "userextras/" + key}, "", value)
 		}
 	}
 }
