@@ -261,6 +261,9 @@ func (r Ref) NamespacedName() string {
 	if ns := ManifestNamespace(r.Namespace); ns != "" {
 		return ns + "/" + r.Name
 	}
+	if r.Kind == KindNamespace {
+		return NamespaceLabel(r.Name)
+	}
 	return r.Name
 }
 

@@ -248,7 +248,7 @@ func (o *Options) whatCan(ctx context.Context, s rbacv1.Subject) error {
 	index := rbac.Of(inv)
 	answer := report.WhatCan{
 		Subject: s, Bindings: index.WhatCan(s, o.Namespace),
-		Unresolved: index.LostTo(s, o.Namespace), Partial: !rolesSeen(inv, o.Namespace),
+		Unresolved: index.LostTo(s, o.Namespace), Partial: !rolesSeen(inv, o.Namespace), Unseen: !bindingsSeen(inv, o.Namespace),
 	}
 	if s.Kind == rbacv1.ServiceAccountKind {
 		for _, w := range rbac.RunnersOf(inv)[rbac.Account(s.Namespace, s.Name)] {

@@ -79,6 +79,11 @@ func rolesSeen(inv *fixes.Inventory, namespace string) bool {
 	return inv.Live && inv.Covers(fixes.KindClusterRole, "") && inv.Covers(fixes.KindRole, namespace)
 }
 
+// bindingsSeen reports whether a binding that is not among the objects is not there.
+func bindingsSeen(inv *fixes.Inventory, namespace string) bool {
+	return inv.Live && inv.Covers(fixes.KindClusterRoleBinding, "") && inv.Covers(fixes.KindRoleBinding, namespace)
+}
+
 // sayUnresolved tells of bindings whose roles were not looked at: whom they name may be
 // missing in the answer.
 func (o *Options) sayUnresolved(inv *fixes.Inventory, r rbac.Request) {

@@ -42,7 +42,7 @@ const nobody = "none"
 
 var fields = []*field{
 	{name: "ns", long: "namespace", what: "namespace", shown: true, by: byNamespace, of: func(it *item) string {
-		if it.namespace == "" {
+		if fixes.ManifestNamespace(it.namespace) == "" {
 			return wholeCluster
 		}
 		return it.namespace

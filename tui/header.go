@@ -27,7 +27,7 @@ func (a *app) header() string {
 	case namespacesScreen:
 		where, count = "network", ""
 	case matrixScreen:
-		where, count = "network", fixes.Clean(a.net.namespace)
+		where, count = "network", namespaceLabel(a.net.namespace)
 	case historyScreen:
 		where, count = "history", ""
 	}

@@ -82,7 +82,8 @@ func ignoreScopes(found []*fixes.Finding) []ignoreScope {
 	if len(rules) > 1 {
 		what = fmt.Sprintf("these %d rules", len(rules))
 	}
-	object := fixes.Ignore{Rules: rules, Namespace: first.Namespace(), Kind: first.Object.Kind.Name, Name: first.Object.Name}
+	namespace := fixes.ManifestNamespace(first.Namespace())
+	object := fixes.Ignore{Rules: rules, Namespace: namespace, Kind: first.Object.Kind.Name, Name: first.Object.Name}
 	var scopes []ignoreScope
 	if len(found) <= mostFingerprints {
 		s := ignoreScope{label: "this finding", ignore: object}
@@ -98,7 +99,7 @@ func ignoreScopes(found []*fixes.Finding) []ignoreScope {
 	if oneObject {
 		scopes = append(scopes, ignoreScope{label: what + " in " + fixes.Clean(first.Object.String()), ignore: object, object: first.Object})
 	}
-	if namespace := first.Namespace(); oneNamespace && namespace != "" {
+	if oneNamespace && namespace != "" {
 		scopes = append(scopes, ignoreScope{label: what + " in namespace " + fixes.Clean(namespace), ignore: fixes.Ignore{Rules: rules, Namespace: namespace}})
 	}
 	return append(scopes, ignoreScope{label: what + " everywhere", ignore: fixes.Ignore{Rules: rules}})

@@ -73,7 +73,7 @@ func newItems(found []*fixes.Finding) []item {
 	for i, f := range found {
 		it := item{f: f, object: fixes.Clean(f.Object.NamespacedName()), namespace: fixes.Clean(f.Object.Namespace)}
 		if f.Object.Kind == fixes.KindNamespace {
-			it.namespace = it.object
+			it.namespace = fixes.Clean(f.Object.Name)
 		}
 		it.name = strings.ToLower(f.Rule.ID + " " + it.object)
 		it.message = strings.ToLower(f.Message)
@@ -187,7 +187,7 @@ func (x *index) assign(id int32, it *item) {
 	f := it.f
 	put := func(by groupBy, key, label string) { it.group[by] = x.groupFor(id, by, key, label, f.Severity) }
 	put(byRule, f.Rule.ID, f.Rule.ID)
-	label := it.namespace
+	label := fixes.NamespaceLabel(it.namespace)
 	if label == "" {
 		label = "(whole cluster)"
 	}

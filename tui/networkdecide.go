@@ -28,7 +28,7 @@ func (a *app) cannotDecide() string {
 	case n.grid.Clients[at.row].Others > 0:
 		return "these are many workloads: --keep NAMESPACE/NAME:" + n.grid.serverNames[at.col] + " names one of them"
 	case n.grid.Cell(at.row, at.col).State == network.None:
-		return "there is nothing to decide: the policies of " + fixes.Clean(n.namespace) + " do not see it"
+		return "there is nothing to decide: the policies of " + namespaceLabel(n.namespace) + " do not see it"
 	}
 	return ""
 }
@@ -65,7 +65,7 @@ func (a *app) confirmCell() {
 // notStaged says that a decision has no part in the plan yet.
 func (a *app) notStaged() string {
 	id, ok := a.segmentItem()
-	return when(ok && a.dec.taken[id] == 0, join(": ", "the fix of "+fixes.Clean(a.net.namespace)+" is not staged", a.does("stage", "stages it")))
+	return when(ok && a.dec.taken[id] == 0, join(": ", "the fix of "+namespaceLabel(a.net.namespace)+" is not staged", a.does("stage", "stages it")))
 }
 
 func (a *app) decideConnections(list []fixes.Decision) {
@@ -152,7 +152,7 @@ func (a *app) cannotStageSegment() string {
 func (a *app) stageSegment() {
 	id, _ := a.segmentItem()
 	s, _ := a.segment()
-	name := fixes.Clean(s.Namespace)
+	name := namespaceLabel(s.Namespace)
 	if a.dec.taken[id] > 0 {
 		a.decide("unstaged the fix of "+name, []decision{a.dec.drop(id)})
 		a.say(info, "unstaged the fix of "+name)

@@ -11,6 +11,9 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes/network"
 )
 
+// namespaceLabel returns a namespace as it is shown.
+func namespaceLabel(namespace string) string { return fixes.Clean(fixes.NamespaceLabel(namespace)) }
+
 // measureNamespaces makes the details of the namespace under the cursor.
 func (a *app) measureNamespaces() {
 	n := &a.net
@@ -31,7 +34,7 @@ func (a *app) measureNamespaces() {
 		if !ok {
 			return "", nil
 		}
-		return fixes.Clean(s.Namespace), a.segmentDetail(s, w)
+		return namespaceLabel(s.Namespace), a.segmentDetail(s, w)
 	})
 }
 
@@ -108,7 +111,7 @@ func (a *app) segmentRow(s network.Segment, w int, cursor bool) string {
 		right = append(right, count(s.Decided, g[network.Kept], a.styles.good.bold()), count(s.Cut, g[network.Cut], a.styles.bad.bold()))
 	}
 	right = append(right, cell{text: fmt.Sprintf(" %6s ", state), style: style})
-	return a.drawRow([]cell{{text: fixes.Clean(s.Namespace), style: a.styles.bold}}, right, w, cursor)
+	return a.drawRow([]cell{{text: namespaceLabel(s.Namespace), style: a.styles.bold}}, right, w, cursor)
 }
 
 // networkCommandLine is the command line that does the same.
@@ -192,7 +195,7 @@ func (a *app) matrixShape() matrixShape {
 // matrixPanes draws the matrix, or the list.
 func (a *app) matrixPanes() (left, right pane, status string) {
 	n := &a.net
-	left, right = pane{title: fixes.Clean(n.namespace)}, a.detailPane()
+	left, right = pane{title: namespaceLabel(n.namespace)}, a.detailPane()
 	switch {
 	case n.err != nil:
 		left.lines = append([]string{""}, indent(wrap("There is no matrix: "+fixes.CleanLines(n.err.Error()), max(a.lay.left.w-2, 1)))...)

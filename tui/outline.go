@@ -106,7 +106,7 @@ func newOutline(plan *fixes.Plan, waveSize int, undo bool, dot string) *outline 
 
 func waveLabel(n int, w fixes.Wave, changes []fixes.Change, backwards bool, dot string) string {
 	sep := " " + dot + " "
-	where := fixes.Clean(w.Namespace)
+	where := namespaceLabel(w.Namespace)
 	switch {
 	case w.Stage == fixes.Rollout:
 		return join(sep, fmt.Sprintf("wave %d", n), cmp.Or(where, "whole cluster"), plural(len(w.Changes), wordFor(w, changes)))

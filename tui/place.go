@@ -147,7 +147,7 @@ func (a *app) namespaceEntries(names []string) []entry {
 	everywhere := a.place.Namespace == ""
 	entries := []entry{{value: "", label: allNamespaces, current: everywhere, note: note(len(a.list.order), everywhere)}}
 	for _, name := range names {
-		entries = append(entries, entry{value: name, label: fixes.Clean(name), current: name == a.place.Namespace,
+		entries = append(entries, entry{value: name, label: namespaceLabel(name), current: name == a.place.Namespace,
 			note: note(counts[name], everywhere || name == a.place.Namespace)})
 	}
 	return entries

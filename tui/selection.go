@@ -94,7 +94,7 @@ func (x *index) keysOf(t *term) []string {
 
 func (s *Selection) sayNamespace(x *index, t *term) bool {
 	keys := x.keysOf(t)
-	if t.not || len(keys) != 1 || keys[0] == "" || s.Namespace != "" {
+	if t.not || len(keys) != 1 || fixes.ManifestNamespace(keys[0]) == "" || s.Namespace != "" {
 		return false
 	}
 	s.Namespace = keys[0]

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,10 +16,11 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
 )
 
-// kills is how often the program is killed before each way of going on.
-const kills = 20
+// kills costs ten seconds of a processor each; plugin/apply's TestFault kills a
+// run at every step.
+var kills = flag.Int("kills", 8, "how often TestKill kills the program before each way of going on")
 
-// workloads is how many are fixed. Most have no pods, so that forty runs do
+// workloads is how many are fixed. Most have no pods, so that many runs do
 // not take an hour; those that have are rolled out.
 const (
 	workloads   = 30
@@ -59,7 +61,7 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d; a whole run takes %s", seed, whole)
 	random := rand.New(rand.NewPCG(seed, seed))
 	inTheMiddle := 0
-	for n := range 2 * kills {
+	for n := range 2 * *kills {
 		killAfter(t, env, time.Duration(random.Int64N(int64(whole))), fix)
 		if state := snapshot(t, ns); state != begin && state != plan {
 			inTheMiddle++
@@ -76,8 +78,8 @@ func TestKill(t *testing.T) {
 		}
 		control.Kubectl(t, "get", "all", "-n", ns, "-o", "name") // the server is well
 	}
-	if inTheMiddle < kills/2 {
-		t.Errorf("only %d of %d kills hit the middle of a run", inTheMiddle, 2*kills)
+	if inTheMiddle < *kills/2 {
+		t.Errorf("only %d of %d kills hit the middle of a run", inTheMiddle, 2**kills)
 	}
 	noSecretInJournals(t, strings.TrimPrefix(env[1], "XDG_STATE_HOME="))
 }

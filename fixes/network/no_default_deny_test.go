@@ -111,7 +111,7 @@ func TestNoDefaultDeny(t *testing.T) {
 	}, {
 		Name:    "manifests that name no namespace",
 		Objects: strings.ReplaceAll(web, ", namespace: shop", ""),
-		Want:    []string{"Namespace NAMESPACE networkPolicies review"},
+		Want:    []string{"Namespace (no namespace) networkPolicies review"},
 		Diff:    []string{"+ name: default-deny"},
 		NotDiff: []string{"+ namespace: NAMESPACE"},
 	}})

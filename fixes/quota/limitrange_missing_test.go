@@ -136,7 +136,7 @@ containers:
 	}, {
 		Name:    "manifests that name no namespace",
 		Objects: strings.ReplaceAll(deployment("web", "", bare), ", namespace: shop", ""),
-		Want:    []string{"Namespace NAMESPACE limitRanges review"},
+		Want:    []string{"Namespace (no namespace) limitRanges review"},
 		NotDiff: []string{"+ namespace: NAMESPACE"},
 	}})
 }

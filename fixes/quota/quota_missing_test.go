@@ -258,7 +258,7 @@ spec: {hard: {services.loadbalancers: 1}}
 	}, {
 		Name:    "manifests that name no namespace",
 		Objects: strings.ReplaceAll(deployment("web", "", sized), ", namespace: shop", ""),
-		Want:    []string{"Namespace NAMESPACE resourceQuotas review"},
+		Want:    []string{"Namespace (no namespace) resourceQuotas review"},
 		NotDiff: []string{"+ namespace: NAMESPACE"},
 	}})
 }

@@ -32,6 +32,8 @@ type WhatCan struct {
 	// Partial reports that these may be roles that nobody looked at: of manifests,
 	// or where ClusterRoles may not be listed.
 	Partial bool
+	// Unseen reports that there may be bindings that nobody looked at.
+	Unseen bool
 }
 
 type subjectJSON struct {
@@ -136,7 +138,11 @@ func (a WhatCan) Table(w io.Writer) error {
 		return err
 	}
 	if len(a.Bindings)+len(a.Unresolved) == 0 {
-		_, err := fmt.Fprintln(w, "May do nothing: no binding names it.")
+		none := "May do nothing: no binding names it."
+		if a.Unseen {
+			none = "No binding that was looked at names it: what it may do is not known."
+		}
+		_, err := fmt.Fprintln(w, none)
 		return err
 	}
 	tab := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)

@@ -23,6 +23,7 @@ func TestWhatCan(t *testing.T) {
 		want, lack string
 	}{
 		"nothing":    {WhatCan{}, "May do nothing: no binding names it.", "WHERE"},
+		"not looked": {WhatCan{Unseen: true}, "No binding that was looked at names it: what it may do is not known.", "nothing"},
 		"everything": {WhatCan{All: true}, "May do everything, by no role", "WHERE"},
 		"a role":     {WhatCan{Bindings: []rbac.Held{{Bound: bound, As: devs}}}, "get pods", "\x1b"},
 		"a group":    {WhatCan{Bindings: []rbac.Held{{Bound: bound, As: devs}}}, "Group devs", "itself"},

@@ -108,8 +108,11 @@ func (p page) summary(s Summary, ignored int) {
 
 func (p page) finding(f Finding) {
 	name := f.Object.Name
-	if f.Object.Namespace != "" {
+	switch {
+	case f.Object.Namespace != "":
 		name = f.Object.Namespace + "/" + name
+	case f.Object.Kind == fixes.KindNamespace.Name:
+		name = fixes.NamespaceLabel(name)
 	}
 	p.print("<details><summary><span class=\"sev %s\">%s</span> %s %s <span class=\"path dim\">%s</span></summary>\n<p>%s</p>\n",
 		f.Severity.String(), f.Severity.String(), f.Object.Kind, fixes.Clean(name), f.Path, f.Message)
