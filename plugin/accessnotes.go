@@ -34,6 +34,7 @@ var subresources = map[string][]string{
 	"replicationcontrollers":     {"scale", "status"},
 	"daemonsets":                 {"status"},
 	"jobs":                       {"status"},
+	"userextras":                 {"scopes"},
 }
 
 // sayDoubts warns of a question that may not be the one that was meant, as kubectl

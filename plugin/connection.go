@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"os"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -42,6 +43,9 @@ func connect(flags *genericclioptions.ConfigFlags) (*connection, error) {
 	config, err := flags.ToRESTConfig()
 	if err != nil {
 		return nil, connectionError(err, "", c.context)
+	}
+	if v := BuildVersion(); config.UserAgent == "" { // for who reads the audit log
+		config.UserAgent = fmt.Sprintf("kubectl-harden/%s (%s)", v.Version, v.Platform)
 	}
 	if c.home, _, err = loader.Namespace(); err != nil {
 		return nil, err

@@ -140,6 +140,12 @@ func TestNarrowed(t *testing.T) {
 		t.Fatalf("status %d\n%s%s", r.status, r.stdout, r.stderr)
 	}
 
+	if !slices.ContainsFunc(c.Audit(t, "admin"), func(e cluster.AuditEvent) bool {
+		return e.Verb == "create" && e.ObjectRef.Resource == "roles" && strings.HasPrefix(e.UserAgent, "kubectl-harden/")
+	}) {
+		t.Error("the audit log does not tell which program wrote the roles")
+	}
+
 	server, err := authorization.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)

@@ -189,6 +189,9 @@ type power struct {
 	// cluster: what it is about stands in no namespace, so a RoleBinding does not
 	// give it.
 	cluster bool
+	// keyed: each of them is a subresource of its own ("userextras/scopes"); all
+	// of them, or any, are as good as another.
+	keyed bool
 }
 
 // held returns which of some powers a binding gives, as rules. A role with all
@@ -217,6 +220,12 @@ func held(b rbac.Bound, powers []power) []rbacv1.PolicyRule {
 
 func (pw power) given(r rbacv1.PolicyRule, verb string) bool {
 	request := rbac.Request{Verb: verb, Group: pw.group, Resource: pw.resource}
+	if pw.keyed {
+		request.Resource += "/KEY"
+		if i := slices.IndexFunc(r.Resources, func(name string) bool { return strings.HasPrefix(name, pw.resource+"/") }); i >= 0 {
+			request.Resource = r.Resources[i]
+		}
+	}
 	if pw.named && len(r.ResourceNames) > 0 {
 		request.Name = r.ResourceNames[0]
 	}

@@ -124,7 +124,7 @@ func danglingSubjects(p *fixes.Pass, obj fixes.Object, subjects []rbacv1.Subject
 	binding := fixes.RefOf(obj)
 	return fixes.Finding{
 		Object: binding, Path: "subjects", Key: "subjects",
-		Message:  count(len(gone), "subject") + " of the binding are not there: whoever makes a ServiceAccount of that name has its rights.",
+		Message:  "Names " + count(len(gone), "subject") + " not there: whoever makes a ServiceAccount of that name has its rights.",
 		Evidence: []string{"not there: " + fixes.Listed(why)},
 		Fixes: []fixes.Fix{{
 			Title:      "Take what is not there out of " + binding.String(),

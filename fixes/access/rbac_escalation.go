@@ -60,7 +60,7 @@ var escalations = []power{
 	{verbs: []string{"impersonate"}, resource: "groups", named: true, cluster: true},
 	{verbs: []string{"impersonate"}, resource: "serviceaccounts", named: true},
 	{verbs: []string{"impersonate"}, group: "authentication.k8s.io", resource: "uids", named: true, cluster: true},
-	{verbs: []string{"impersonate"}, group: "authentication.k8s.io", resource: "userextras", named: true, cluster: true},
+	{verbs: []string{"impersonate"}, group: "authentication.k8s.io", resource: "userextras", named: true, cluster: true, keyed: true},
 	{verbs: []string{"create"}, resource: "serviceaccounts/token", named: true},
 	{verbs: []string{"update", "patch"}, group: "certificates.k8s.io", resource: "certificatesigningrequests/approval", named: true, cluster: true},
 	{verbs: []string{"update", "patch"}, group: "certificates.k8s.io", resource: "certificatesigningrequests/status", named: true, cluster: true},

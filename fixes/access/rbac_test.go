@@ -207,6 +207,17 @@ func TestEscalation(t *testing.T) {
 		Objects: role(`{apiGroups: [""], resources: [users, groups], resourceNames: [root], verbs: [impersonate]}, {apiGroups: [certificates.k8s.io], resources: [signers], verbs: [approve]}`) + binds("r", alice),
 		Want:    []string{"ClusterRoleBinding x subjects manual"},
 	}, {
+		Name:    "acting with an extra, each of which is a subresource",
+		Objects: role(`{apiGroups: [authentication.k8s.io], resources: [userextras/scopes], verbs: [impersonate]}`) + binds("r", alice),
+		Want:    []string{"ClusterRoleBinding x subjects manual"},
+	}, {
+		Name:    "acting with all extras",
+		Objects: role(`{apiGroups: [authentication.k8s.io], resources: ["*"], verbs: [impersonate]}`) + binds("r", alice),
+		Want:    []string{"ClusterRoleBinding x subjects manual"},
+	}, {
+		Name:    "userextras alone, which no request is for",
+		Objects: role(`{apiGroups: [authentication.k8s.io], resources: [userextras], verbs: [impersonate]}`) + binds("r", alice),
+	}, {
 		Name:    "bind in one namespace",
 		Objects: role(`{apiGroups: [rbac.authorization.k8s.io], resources: [roles], verbs: [bind]}`) + bindsIn("r", alice),
 		Want:    []string{"RoleBinding shop/x subjects manual"},

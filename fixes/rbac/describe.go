@@ -1,16 +1,20 @@
 package rbac
 
 import (
+	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
 // Describe writes a rule as a person reads it ("get, list secrets", "update
-// deployments.apps/scale named web", "get /metrics").
+// deployments.apps/scale named web", "get /metrics", "* all paths").
 func Describe(r rbacv1.PolicyRule) string {
 	verbs := strings.Join(r.Verbs, ", ")
 	if len(r.NonResourceURLs) > 0 {
+		if slices.Contains(r.NonResourceURLs, "*") { // else it would read as all core resources
+			return verbs + " all paths"
+		}
 		return verbs + " " + strings.Join(r.NonResourceURLs, ", ")
 	}
 	var what []string
@@ -20,7 +24,7 @@ func Describe(r rbacv1.PolicyRule) string {
 		}
 	}
 	text := verbs + " " + strings.Join(what, ", ")
-	if text == "* *.*" {
+	if text == "* *.*" && len(r.ResourceNames) == 0 {
 		text = "do everything (* *.*)"
 	}
 	if len(r.ResourceNames) > 0 {
