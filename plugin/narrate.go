@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+	"k8s.io/kubectl/pkg/util/term"
+
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 )
 
@@ -13,8 +16,10 @@ import (
 // ("deployment.apps/web in shop patched").
 type narrator struct {
 	out io.Writer
-	// live is a terminal on which a line shows what is being done.
+	// live is a terminal on which a line shows what is being done, and columns
+	// tells how wide it is.
 	live    io.Writer
+	columns func() int
 	began   map[*fixes.Change]time.Time
 	last    map[*fixes.Change]fixes.State
 	written int
@@ -28,6 +33,12 @@ func newNarrator(out io.Writer) *narrator {
 func (n *narrator) progress(w io.Writer) {
 	if isTerminal(w) {
 		n.live = w
+		n.columns = func() int {
+			if size := (term.TTY{Out: w}).GetSize(); size != nil && size.Width > 0 {
+				return int(size.Width)
+			}
+			return 80
+		}
 	}
 }
 
@@ -69,11 +80,8 @@ func (n *narrator) showLive(out fixes.Outcome) {
 	if out.Detail != "" {
 		text += ", " + out.Detail
 	}
-	const width = 78 // a longer line would wrap, and could not be wiped
-	if r := []rune(fixes.Clean(text)); len(r) > width {
-		text = string(r[:width-1]) + "…"
-	}
-	fmt.Fprint(n.live, wipe+fixes.Clean(text))
+	// A longer line would wrap, and could not be wiped.
+	fmt.Fprint(n.live, wipe+ansi.Truncate(fixes.Clean(text), n.columns()-1, "…"))
 }
 
 // end wipes the line of what is being done.
