@@ -3,6 +3,7 @@ package fixes
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -126,6 +127,44 @@ func (c Change) takesKeys() bool {
 		}
 	}
 	return true
+}
+
+// AltersConfig reports whether a change gives keys of a ConfigMap other values,
+// and takes or adds none. What starts reads them: so they are to be there before
+// a workload restarts, in an undo too.
+func (c Change) AltersConfig() bool {
+	before, ok := c.Before.(*corev1.ConfigMap)
+	if !ok || before == nil {
+		return false
+	}
+	after, ok := c.After.(*corev1.ConfigMap)
+	if !ok || after == nil || len(before.Data) != len(after.Data) || !maps.EqualFunc(before.BinaryData, after.BinaryData, bytes.Equal) {
+		return false
+	}
+	other := false
+	for key, value := range before.Data {
+		now, ok := after.Data[key]
+		if !ok {
+			return false
+		}
+		other = other || now != value
+	}
+	return other
+}
+
+// ConfigFirst puts the changes that alter the configuration of pods before all
+// others, and leaves the order otherwise. In the reverse of the order of a plan
+// pods would restart first, and read once more what is taken back.
+func ConfigFirst(changes []Change) {
+	slices.SortStableFunc(changes, func(a, b Change) int {
+		switch first, second := a.AltersConfig(), b.AltersConfig(); {
+		case first == second:
+			return 0
+		case first:
+			return -1
+		}
+		return 1
+	})
 }
 
 // realm is the namespace that a change is about.

@@ -28,7 +28,6 @@ func (o *Options) runReport(ctx context.Context) error {
 // scanShown scans, and shows how far it has come where somebody watches.
 func (o *Options) scanShown(ctx context.Context) (*fixes.Result, error) {
 	var report func(fixes.Progress)
-	const wipe = "\r\x1b[K"
 	if isTerminal(o.ErrOut) {
 		report = func(p fixes.Progress) {
 			fmt.Fprintf(o.ErrOut, "%sscanning %d/%d kinds, %d objects", wipe, p.Loaded, p.Kinds, p.Objects)

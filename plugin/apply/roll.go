@@ -84,6 +84,7 @@ func (r *Run) rollback(ctx context.Context, i int, why string) {
 		return
 	}
 	r.a.step("rollback")
+	r.restoreConfig(ctx, it.change)
 	state, problem := r.putBack(ctx, it)
 	if problem != "" {
 		why = problem + "; it was to be put back since " + why
@@ -92,6 +93,24 @@ func (r *Run) rollback(ctx context.Context, i int, why string) {
 	r.note(i, stepOf(state), nil, why)
 	r.say(i, state, why)
 	r.a.step("rolled back")
+}
+
+// restoreConfig puts back the ConfigMaps that a workload reads when it starts,
+// before it is put back itself: it would start with what it failed with.
+func (r *Run) restoreConfig(ctx context.Context, workload *fixes.Change) {
+	if workload.Before == nil || !workload.Restarts() {
+		return
+	}
+	r.restoring.Lock()
+	defer r.restoring.Unlock()
+	for i, it := range r.items {
+		r.mu.Lock()
+		there := it.there()
+		r.mu.Unlock()
+		if there && it.change.AltersConfig() && fixes.Refers(workload.Before, it.change.Object) {
+			r.rollback(ctx, i, workload.Object.String()+" reads it, and was put back")
+		}
+	}
 }
 
 // putBack writes the inverse of a change, and waits until what was before
@@ -209,10 +228,22 @@ func (r *Run) removeUnused(ctx context.Context, i int) {
 	}
 }
 
-// rollbackAll puts back all that the run has written, the last first.
+// rollbackAll puts back all that the run has written: what pods read when they
+// start, and then the last first.
 func (r *Run) rollbackAll(ctx context.Context) {
+	order := make([]int, 0, len(r.items))
+	for i, it := range r.items {
+		if it.change.AltersConfig() { // what starts anew reads it
+			order = append(order, i)
+		}
+	}
 	for i, it := range slices.Backward(r.items) {
-		if it.there() {
+		if !it.change.AltersConfig() {
+			order = append(order, i)
+		}
+	}
+	for _, i := range order {
+		if r.items[i].there() {
 			r.rollback(ctx, i, "another change failed, and all was to be rolled back (--on-failure="+RollbackAll+")")
 		}
 	}

@@ -24,6 +24,7 @@ type Run struct {
 	// [journal.Settings.Canary], changes to review of them are not made.
 	Declined map[fixes.Ref]bool
 
+	restoring  sync.Mutex // held while what workloads read is put back
 	mu         sync.Mutex // of what follows, and of the report
 	report     func(fixes.Outcome)
 	failed     bool  // a change did not come to be, or did not last

@@ -150,6 +150,7 @@ func (u *undoer) remove(ctx context.Context, removals []fixes.Change) error {
 	if u.wasForward() {
 		slices.Reverse(u.out.Plan.Changes) // enforcement is lifted first, what others refer to goes last
 	}
+	fixes.ConfigFirst(u.out.Plan.Changes)
 	fixes.RightsFirst(u.out.Plan.Changes)
 	return nil
 }
