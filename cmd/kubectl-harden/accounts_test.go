@@ -44,7 +44,8 @@ spec:
 
 // TestAccounts fixes ServiceAccounts on the real control plane, and takes it back.
 func TestAccounts(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Parallel()
+	keepState(t)
 	ns := namespace(t, "accounts")
 	control.Apply(t, accounts)
 	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,6 +82,32 @@ func runAs(t *testing.T, kubeconfig, stdin string, args ...string) result {
 	return runWith(t, []string{"KUBECONFIG=" + kubeconfig}, stdin, args...)
 }
 
+var states sync.Map // of the names of tests: see keepState
+
+// keepState has the program's runs in a test share a state folder, which is no
+// other test's.
+func keepState(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	states.Store(t.Name(), dir)
+	t.Cleanup(func() { states.Delete(t.Name()) })
+	return dir
+}
+
+// stateOf returns the folder that a test keeps, or one above it, or "".
+func stateOf(t *testing.T) string {
+	for name := t.Name(); ; {
+		if dir, ok := states.Load(name); ok {
+			return dir.(string)
+		}
+		at := strings.LastIndexByte(name, '/')
+		if at < 0 {
+			return ""
+		}
+		name = name[:at]
+	}
+}
+
 // runWith runs the program with variables of its environment. Where it fixes,
 // it waits less than it does for people to see that what runs goes on to run.
 func runWith(t *testing.T, env []string, stdin string, args ...string) result {
@@ -92,7 +119,11 @@ func runWith(t *testing.T, env []string, stdin string, args ...string) result {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.Env = slices.Concat(os.Environ(), []string{"HOME=" + t.TempDir()}, env)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	if state := stateOf(t); state != "" {
+		cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+state)
+	}
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut

@@ -110,6 +110,7 @@ spec: {rules: [{host: web.example.com, http: {paths: [{path: /, pathType: Prefix
 // TestMove makes all steps of a move's README on the real control plane: the new one
 // runs beside the old one, clients are led over, back, and over again.
 func TestMove(t *testing.T) {
+	t.Parallel()
 	from, to := namespace(t, "moved"), "moved-web"
 	t.Cleanup(func() { control.Kubectl(t, "delete", "namespace", to, "--ignore-not-found", "--wait=false") })
 	control.Apply(t, strings.ReplaceAll(movable, "NS", from))

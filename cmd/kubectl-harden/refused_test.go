@@ -8,7 +8,8 @@ import (
 // TestManaged leaves alone what something else manages and would put back,
 // says where the change belongs, and makes it when told to.
 func TestManaged(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Parallel()
+	keepState(t)
 	ns := namespace(t, "managed")
 	control.Apply(t, service(ns, "web", "needs: nothing"))
 	control.Kubectl(t, "label", "deployment/web", "-n", ns, "app.kubernetes.io/managed-by=Helm")
@@ -53,7 +54,7 @@ spec:
 // TestArgoCD leaves alone what an Application heals, and not what one leaves
 // as it is.
 func TestArgoCD(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	keepState(t)
 	ns := namespace(t, "argo")
 	control.Apply(t, applicationCRD)
 	t.Cleanup(func() { control.Kubectl(t, "delete", "crd", "applications.argoproj.io") })
@@ -76,7 +77,8 @@ spec: {syncPolicy: `+policy+`}
 // TestRecreate deletes and creates anew a pod that nothing controls, only
 // when it is named, and brings it back.
 func TestRecreate(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Parallel()
+	keepState(t)
 	ns := namespace(t, "recreate")
 	for _, name := range []string{"worker", "other"} {
 		control.Apply(t, `

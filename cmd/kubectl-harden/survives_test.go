@@ -121,8 +121,8 @@ func TestSessionFileIsNotTrusted(t *testing.T) {
 // TestHistoryInTheTerminal undoes an older run, and goes on with one that was
 // applied in part, on the screen of the history.
 func TestHistoryInTheTerminal(t *testing.T) {
-	state := t.TempDir()
-	t.Setenv("XDG_STATE_HOME", state)
+	t.Parallel()
+	state := keepState(t)
 	ns := namespace(t, "history")
 	for _, name := range []string{"api", "job"} {
 		control.Apply(t, service(ns, name, "needs: nothing"))
@@ -131,7 +131,7 @@ func TestHistoryInTheTerminal(t *testing.T) {
 	begin := snapshot(t, ns)
 	succeed(t, "-n", ns, "--rule", "env-secret", "--fix", "--yes", "--confidence=review", "--settle=0s")
 	succeed(t, "-n", ns, "--rule", "pss-allow-privilege-escalation", "--fix", "--yes", "--confidence=review", "--settle=0s")
-	env := []string{"KUBECONFIG=" + control.Kubeconfig, "XDG_CONFIG_HOME=" + state}
+	env := []string{"KUBECONFIG=" + control.Kubeconfig, "XDG_CONFIG_HOME=" + state, "XDG_STATE_HOME=" + state}
 	w := openIn(t, env, "-n", ns, "--settle=0s").Wait("findings in").Type("H").Wait("run 2").Type("j").Wait("run 1")
 	w.Type("u").Wait("Undo in").Wait("kubectl harden undo 1").Type("y").Wait("done in")
 	w.Type("H").Wait("undo of 1").Type("jj").Wait("undone by 3").Type("u").Wait("run 3 has undone it")

@@ -16,7 +16,7 @@ import (
 // more. Its copies become ready whatever they are given.
 func tried(t *testing.T, name string) (ns string, fix []string) {
 	t.Helper()
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	keepState(t)
 	ns = namespace(t, name)
 	control.Apply(t, `
 apiVersion: apps/v1
@@ -50,6 +50,7 @@ func copies(t *testing.T, ns string) string {
 // TestTrials has the settings that ran in a trial applied, without another
 // canary, and what the runs did told.
 func TestTrials(t *testing.T) {
+	t.Parallel()
 	ns, fix := tried(t, "tried")
 	before := snapshot(t, ns)
 	r := succeed(t, append(fix, "--settle=1s")...)
@@ -94,6 +95,7 @@ func TestTrials(t *testing.T) {
 // TestTrialsEnd ends the program in the middle of a try: by Ctrl-C it removes
 // the copy itself; what it leaves when it is killed, the next run removes.
 func TestTrialsEnd(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		signal syscall.Signal
@@ -103,7 +105,7 @@ func TestTrialsEnd(t *testing.T) {
 			ns, fix := tried(t, c.name)
 			before := snapshot(t, ns)
 			cmd := exec.Command(binary, append(fix, "--settle=1m")...)
-			cmd.Env = append(os.Environ(), "KUBECONFIG="+control.Kubeconfig)
+			cmd.Env = append(os.Environ(), "KUBECONFIG="+control.Kubeconfig, "XDG_STATE_HOME="+stateOf(t))
 			var out bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &out
 			if err := cmd.Start(); err != nil {
@@ -137,7 +139,7 @@ func TestTrialsEnd(t *testing.T) {
 			if got := snapshot(t, ns); got != before {
 				t.Errorf("it is not as before:\n%s", firstDifference(before, got))
 			}
-			noSecretInJournals(t, os.Getenv("XDG_STATE_HOME"))
+			noSecretInJournals(t, stateOf(t))
 		})
 	}
 }
@@ -145,6 +147,7 @@ func TestTrialsEnd(t *testing.T) {
 // TestTrialsNeedRights leaves trials out where the user may not create pods,
 // and makes the rest.
 func TestTrialsNeedRights(t *testing.T) {
+	t.Parallel()
 	ns, fix := tried(t, "tried-without-rights")
 	control.Apply(t, `
 apiVersion: rbac.authorization.k8s.io/v1

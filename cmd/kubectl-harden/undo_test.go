@@ -29,7 +29,8 @@ spec:
 // TestRolledBack makes a fix that breaks what runs: it is put back, the reason
 // is told, and nothing of it stays.
 func TestRolledBack(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Parallel()
+	keepState(t)
 	ns := namespace(t, "broken-fix")
 	control.Apply(t, service(ns, "web", "needs: root"))
 	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", ns, "--timeout=180s")
@@ -67,7 +68,8 @@ func TestRolledBack(t *testing.T) {
 // TestUndoLeavesOthersWork changes by hand what a run wrote, and undoes the
 // run: what was changed stays, and is said.
 func TestUndoLeavesOthersWork(t *testing.T) {
-	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	t.Parallel()
+	keepState(t)
 	ns := namespace(t, "undo-part")
 	for _, name := range []string{"web", "api"} {
 		control.Apply(t, service(ns, name, "needs: nothing"))
