@@ -18,22 +18,7 @@ func TestAlteredConfig(t *testing.T) {
 	for fate, onFailure := range map[string]string{"fine": apply.Stop, "crash": apply.Stop, "crash-all": apply.RollbackAll} {
 		t.Run(fate, func(t *testing.T) {
 			namespace, _ := shop(t)
-			control.Apply(t, `
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: app, namespace: `+namespace+`}
-data: {listen: "0.0.0.0", mode: ""}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: `+namespace+`}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: "example.com/web:1", envFrom: [{configMapRef: {name: app}}]}]}
-`)
-			control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=180s")
+			readsConfig(t, namespace, `{listen: "0.0.0.0", mode: ""}`)
 			patch := func(kind fixes.Kind, name string, alter func(fixes.Object)) fixes.Change {
 				t.Helper()
 				obj, err := api.Get(t.Context(), fixes.Ref{Kind: kind, Namespace: namespace, Name: name})

@@ -10,18 +10,14 @@ import (
 	"github.com/kubectl-harden/kubectl-harden/plugin/source"
 )
 
-// TestKeyOfConfigMap moves a key that a workload reads out of a ConfigMap. The
-// key goes after the rollout, stays when that fails, and is back before the
-// workload when the run is undone.
-func TestKeyOfConfigMap(t *testing.T) {
-	for _, fate := range []string{"fine", "crash"} {
-		t.Run(fate, func(t *testing.T) {
-			namespace, _ := shop(t)
-			control.Apply(t, `
+// readsConfig makes a shop's workload read all keys of a ConfigMap.
+func readsConfig(t *testing.T, namespace, data string) {
+	t.Helper()
+	control.Apply(t, `
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: app, namespace: `+namespace+`}
-data: {LOG_LEVEL: info, DB_PASSWORD: `+password+`}
+data: `+data+`
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -32,7 +28,17 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: web, image: "example.com/web:1", envFrom: [{configMapRef: {name: app}}]}]}
 `)
-			control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=180s")
+	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=180s")
+}
+
+// TestKeyOfConfigMap moves a key that a workload reads out of a ConfigMap. The
+// key goes after the rollout, stays when that fails, and is back before the
+// workload when the run is undone.
+func TestKeyOfConfigMap(t *testing.T) {
+	for _, fate := range []string{"fine", "crash"} {
+		t.Run(fate, func(t *testing.T) {
+			namespace, _ := shop(t)
+			readsConfig(t, namespace, "{LOG_LEVEL: info, DB_PASSWORD: "+password+"}")
 			result, err := source.Scan(t.Context(), &source.Cluster{Client: api, Namespace: namespace}, nil, secrets.Rules(), nil)
 			if err != nil {
 				t.Fatal(err)
