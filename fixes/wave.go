@@ -141,15 +141,12 @@ func (c Change) AltersConfig() bool {
 	if !ok || after == nil || len(before.Data) != len(after.Data) || !maps.EqualFunc(before.BinaryData, after.BinaryData, bytes.Equal) {
 		return false
 	}
-	other := false
-	for key, value := range before.Data {
-		now, ok := after.Data[key]
-		if !ok {
+	for key := range before.Data {
+		if _, ok := after.Data[key]; !ok {
 			return false
 		}
-		other = other || now != value
 	}
-	return other
+	return !maps.Equal(before.Data, after.Data)
 }
 
 // ConfigFirst puts the changes that alter the configuration of pods before all

@@ -215,7 +215,7 @@ func (a *app) signed(l fixes.Line, words []bool, in int, left bool, w int) []str
 			s = a.tokenStyle(t, base, l.Sign == ' ')
 		}
 		if changed {
-			s = s.bold().underline()
+			s = pointedOut(s)
 		}
 		return s
 	}

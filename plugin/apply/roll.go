@@ -228,22 +228,10 @@ func (r *Run) removeUnused(ctx context.Context, i int) {
 	}
 }
 
-// rollbackAll puts back all that the run has written: what pods read when they
-// start, and then the last first.
+// rollbackAll puts back all that the run has written, the last first.
 func (r *Run) rollbackAll(ctx context.Context) {
-	order := make([]int, 0, len(r.items))
-	for i, it := range r.items {
-		if it.change.AltersConfig() { // what starts anew reads it
-			order = append(order, i)
-		}
-	}
 	for i, it := range slices.Backward(r.items) {
-		if !it.change.AltersConfig() {
-			order = append(order, i)
-		}
-	}
-	for _, i := range order {
-		if r.items[i].there() {
+		if it.there() {
 			r.rollback(ctx, i, "another change failed, and all was to be rolled back (--on-failure="+RollbackAll+")")
 		}
 	}
