@@ -62,20 +62,8 @@ func TestAlteredConfig(t *testing.T) {
 			if err != nil || listen() != "127.0.0.1" || !slices.IsSorted(ended) {
 				t.Fatalf("%v: %q, listens on %s", err, ended, listen())
 			}
-			rec, err := a.Runs.Read(1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			undoing, err := a.PlanUndo(t.Context(), rec, nil)
-			if err != nil || len(undoing.Left) > 0 {
-				t.Fatal(err, undoing.Left)
-			}
-			r, err := a.BeginUndo(undoing.Plan, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
 			ended = nil
-			if err := r.Do(t.Context(), nil, report); err != nil || listen() != "0.0.0.0" || !slices.IsSorted(ended) {
+			if err := undoFirst(t, a, report); err != nil || listen() != "0.0.0.0" || !slices.IsSorted(ended) {
 				t.Errorf("%v: the order of the undo is %q, listens on %s", err, ended, listen())
 			}
 		})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubectl-harden/kubectl-harden/fixes"
 	"github.com/kubectl-harden/kubectl-harden/fixes/secrets"
+	"github.com/kubectl-harden/kubectl-harden/plugin/apply"
 	"github.com/kubectl-harden/kubectl-harden/plugin/source"
 )
 
@@ -29,6 +30,24 @@ spec:
     spec: {containers: [{name: web, image: "example.com/web:1", envFrom: [{configMapRef: {name: app}}]}]}
 `)
 	control.Kubectl(t, "rollout", "status", "deployment/web", "-n", namespace, "--timeout=180s")
+}
+
+// undoFirst takes the first run back, of which nothing may be left.
+func undoFirst(t *testing.T, a *apply.Applier, report func(fixes.Outcome)) error {
+	t.Helper()
+	rec, err := a.Runs.Read(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	undoing, err := a.PlanUndo(t.Context(), rec, nil)
+	if err != nil || len(undoing.Left) > 0 {
+		t.Fatal(err, undoing.Left)
+	}
+	r, err := a.BeginUndo(undoing.Plan, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Do(t.Context(), nil, report)
 }
 
 // TestKeyOfConfigMap moves a key that a workload reads out of a ConfigMap. The
@@ -83,20 +102,8 @@ func TestKeyOfConfigMap(t *testing.T) {
 			if order["ConfigMap"] < order["Deployment"] || order["Deployment"] < order["Secret"] {
 				t.Errorf("order %v", order)
 			}
-			rec, err := a.Runs.Read(1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			undoing, err := a.PlanUndo(t.Context(), rec, nil)
-			if err != nil || len(undoing.Left) > 0 {
-				t.Fatal(err, undoing.Left)
-			}
-			r, err := a.BeginUndo(undoing.Plan, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
 			got = outcomes{}
-			if err := r.Do(t.Context(), nil, got.report); err != nil {
+			if err := undoFirst(t, a, got.report); err != nil {
 				t.Fatal(err, got.states())
 			}
 			for i, c := range got.order {
